@@ -1,0 +1,16 @@
+import type { Writable } from 'node:stream';
+import { AppError, type Problem } from '../domain/errors.ts';
+
+/** Prints what is wrong, where, and how to mend it. An unknown error gives its message only; never its stack. */
+export function printError(stderr: Writable, error: unknown): void {
+  const problem: Problem =
+    error instanceof AppError
+      ? error.problem
+      : {
+          what: `internal: ${error instanceof Error ? error.message : String(error)}`,
+          mend: 'this is a fault of Hallpass; please report it with the command that you ran',
+        };
+  stderr.write(`error: ${problem.what}\n`);
+  if (problem.where !== undefined) stderr.write(`  where: ${problem.where}\n`);
+  if (problem.mend !== undefined) stderr.write(`  hint:  ${problem.mend}\n`);
+}

@@ -1,0 +1,65 @@
+import type { Secret } from './secret.ts';
+import type { IdentityToken } from './token.ts';
+
+/** A file of a credential set: mode 0600, no trailing newline is added. */
+export interface SecretFile {
+  /** Plain file name inside the configuration's own directory ({@link PlatformIo.directory}). */
+  readonly name: string;
+  readonly contents: Secret | string;
+}
+
+/** What came back from an exchange, or what lets the provider exchange, made ready for one phase. */
+export interface CredentialSet {
+  /** Only reaches the child while the platform has no tagged configuration (manual tokens always do). */
+  readonly environment: Readonly<Record<string, Secret | string>>;
+  readonly files: readonly SecretFile[];
+  /** This configuration's entry in `tfc_<platform>_dynamic_credentials`; null where there is no such variable. */
+  readonly input: Readonly<Record<string, string | null>> | null;
+  readonly expiresAt: Date | null;
+  /** Makes the set anew from a fresh token; present where the platform re-reads its files. */
+  renew?(fresh: () => Promise<IdentityToken>): Promise<CredentialSet>;
+}
+
+/** The world as a platform may touch it. */
+export interface PlatformIo {
+  readonly fetch: typeof fetch;
+  readonly now: () => Date;
+  /** Absolute path of this configuration's private directory, the same in plan and apply. */
+  readonly directory: string;
+  /** `<run id>-<phase>`: the session name that ties the platform's own log to our audit. */
+  readonly sessionName: string;
+  /** The child's environment as it will be, for endpoints and regions; never for credentials. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A platform's refusal of a token, with all that may be shown. */
+export interface Refusal {
+  readonly platform: string;
+  readonly tag: string | null;
+  /** The role or the like that was asked for. */
+  readonly role: string | null;
+  /** The platform's own error code, such as `AccessDenied`. */
+  readonly code: string;
+  /** The platform's own words. */
+  readonly message: string;
+  readonly status: number | null;
+  readonly requestId: string | null;
+  /** The three likeliest causes, likeliest first, each a sentence with what to look at. */
+  readonly causes: readonly string[];
+  /** Reasons that only a stand-in gives: checks that failed, as sentences with both values. */
+  readonly reasons: readonly string[];
+}
+
+/** One configuration of one platform, checked, for one phase: knows its audience and how to use a token. */
+export interface CredentialRequest {
+  readonly platform: string;
+  readonly tag: string | null;
+  readonly audience: string;
+  /** What the token is offered to (a role ARN …), for audit and explanations. */
+  readonly offered: string | null;
+  /** Whether a short token may be renewed into its file. */
+  readonly rereadsToken: boolean;
+  obtain(token: IdentityToken, io: PlatformIo): Promise<CredentialSet>;
+  /** Tries the exchange once to say why it is refused; null when it is not, or when the platform cannot be reached. */
+  explain?(token: IdentityToken, io: PlatformIo): Promise<Refusal | null>;
+}

@@ -1,0 +1,33 @@
+import type { Claims } from './token.ts';
+
+/** Pass, fail, or unknown: an input that we do not have, or a construct that we do not model. */
+export type CheckResult = 'pass' | 'fail' | 'unknown';
+
+/** One check of a decision, passed or not, with what was compared. */
+export interface Check {
+  /** Which part of the decision: `issuer`, `audience`, `statement 1`, … */
+  readonly step: string;
+  /** The claim, condition key or field that was looked at. */
+  readonly key: string;
+  /** How it was compared: `StringEquals`, `StringLike`, … */
+  readonly operator: string;
+  readonly expected: string;
+  readonly actual: string | null;
+  readonly result: CheckResult;
+  /** One sentence for people, with both values. */
+  readonly sentence: string;
+}
+
+/** The outcome of a trust policy against a token: every check, passed or not. */
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly checks: readonly Check[];
+}
+
+/** A platform's own trust document, read and checked. */
+export interface TrustFormat<Document, Context = undefined> {
+  /** @throws {TrustDocumentError} with line and column */
+  read(document: string): Document;
+  /** Decides over a token as the platform would. Pure. */
+  decide(document: Document, token: Claims, at: Date, context: Context): Verdict;
+}

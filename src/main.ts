@@ -1,0 +1,65 @@
+import { runCli } from './cli/program.ts';
+import { readSettings } from './settings/settings.ts';
+import { printError } from './cli/print-error.ts';
+import { UsageError } from './domain/errors.ts';
+
+const version = '0.1.0';
+
+/** Takes `--data-dir DIR` out of the arguments, wherever it stands before `--`: every command knows it. */
+function takeDataDirectory(argv: readonly string[]): { args: string[]; dataDirectory: string | undefined } {
+  const args: string[] = [];
+  let dataDirectory: string | undefined;
+  for (let index = 0; index < argv.length; index += 1) {
+    const argument = argv[index]!;
+    if (argument === '--') return { args: [...args, ...argv.slice(index)], dataDirectory };
+    if (argument === '--data-dir') {
+      dataDirectory = argv[(index += 1)];
+      if (!dataDirectory)
+        throw new UsageError({ what: '--data-dir needs a directory', mend: 'hallpass --data-dir DIR COMMAND' });
+    } else if (argument.startsWith('--data-dir=')) {
+      dataDirectory = argument.slice('--data-dir='.length);
+    } else {
+      args.push(argument);
+    }
+  }
+  return { args, dataDirectory };
+}
+
+async function main(): Promise<void> {
+  if (process.platform === 'win32') {
+    process.stderr.write('error: Hallpass does not run on Windows; use Linux (or WSL 2)\n');
+    process.exitCode = 2;
+    return;
+  }
+  // A reader that went away (`| head`) is no fault.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+  const argv = process.argv.slice(2);
+  try {
+    const { args, dataDirectory } = takeDataDirectory(argv);
+    await runCli(
+      args,
+      {
+        settings: readSettings(process.env, { dataDirectory }),
+        stdin: process.stdin,
+        stdout: process.stdout,
+        stderr: process.stderr,
+        now: () => new Date(),
+        fetch: globalThis.fetch,
+        color: process.stdout.isTTY && !process.env['NO_COLOR'],
+        exit: (code) => {
+          process.exitCode = code;
+        },
+      },
+      version,
+    );
+  } catch (error) {
+    printError(process.stderr, error);
+    process.exitCode = argv[0] === 'exec' ? 125 : 2;
+  }
+}
+
+await main();
