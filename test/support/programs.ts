@@ -1,0 +1,157 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { describe, it } from 'vitest';
+
+/** A program or the like that tests use when the machine has it. */
+export type ProgramName = keyof typeof finders;
+
+/** Where something was found, or why it cannot be used. */
+export type Found =
+  | { readonly path: string; readonly missing?: undefined }
+  | { readonly path?: undefined; readonly missing: string };
+
+/** Directories where people keep a provider mirror; each may hold `registry.terraform.io` itself or one level down. */
+const mirrorParents = ['/opt', '/usr/share', '/usr/local/share'] as const;
+
+const finders = {
+  terraform: () => onPath('terraform'),
+  tofu: () => onPath('tofu'),
+  'aws-provider': awsProvider,
+  aws: () => onPath('aws'),
+  'python-boto3': () => pythonModule('boto3'),
+  moto: () => pythonModule('moto.server'),
+  bwrap: workingBubblewrap,
+  nginx: () => onPath('nginx', ['/usr/sbin']),
+  openssl: () => onPath('openssl'),
+  wrk: () => onPath('wrk'),
+  setpriv: () => onPath('setpriv'),
+  expect: () => onPath('expect'),
+} as const satisfies Record<string, () => Found>;
+
+const found = new Map<ProgramName, Found>();
+
+/** Looks a program up, once per process. A program that is there but does not work counts as missing, with the reason. */
+export function program(name: ProgramName): Found {
+  const known = found.get(name);
+  if (known) return known;
+  const result: Found = finders[name]();
+  found.set(name, result);
+  return result;
+}
+
+/**
+ * The path of a program that a test cannot do without; call it inside {@link describeWith}.
+ *
+ * @throws {Error} when it is missing
+ */
+export function requireProgram(name: ProgramName): string {
+  const result = program(name);
+  if (result.missing !== undefined) throw new Error(`${name}: ${result.missing}`);
+  return result.path;
+}
+
+/**
+ * A `describe` for real programs. When one is missing, it becomes a skip that names it; when the missing one stands in
+ * `HALLPASS_TEST_REQUIRE` (names with commas between), it becomes a failure.
+ */
+export function describeWith(names: readonly ProgramName[], title: string, body: () => void): void {
+  const missing = names.flatMap((name) => {
+    const { missing: reason } = program(name);
+    return reason === undefined ? [] : [{ name, reason }];
+  });
+  if (missing.length === 0) {
+    describe(title, body);
+    return;
+  }
+  const why = missing.map(({ name, reason }) => `${name} (${reason})`).join(', ');
+  const demanded = missing.filter(({ name }) => requiredPrograms().has(name));
+  if (demanded.length === 0) {
+    describe(title, () => it.skip(`skipped, missing: ${why}`, () => {}));
+    return;
+  }
+  describe(title, () =>
+    it(`needs ${demanded.map(({ name }) => name).join(', ')}`, () => {
+      throw new Error(`HALLPASS_TEST_REQUIRE asks for it, but it is missing: ${why}`);
+    }),
+  );
+}
+
+/** The directory of a Terraform provider mirror that holds the AWS provider, or undefined. */
+export function awsProviderMirror(): string | undefined {
+  const named = process.env['HALLPASS_PROVIDER_MIRROR'];
+  if (named === 'none') return undefined;
+  const candidates = named ? [named] : mirrorParents.flatMap((parent) => [parent, ...directoriesIn(parent)]);
+  return candidates.find((directory) => existsSync(join(directory, 'registry.terraform.io/hashicorp/aws')));
+}
+
+/** The text of a Terraform CLI configuration that takes providers from the mirror, and nothing from the network. */
+export function terraformCliConfigText(mirror = awsProviderMirror()): string {
+  if (mirror === undefined) throw new Error('no Terraform provider mirror on this machine');
+  return [
+    'disable_checkpoint = true',
+    'provider_installation {',
+    '  filesystem_mirror {',
+    `    path = ${JSON.stringify(mirror)}`,
+    '  }',
+    '}',
+    '',
+  ].join('\n');
+}
+
+function requiredPrograms(): ReadonlySet<string> {
+  return new Set((process.env['HALLPASS_TEST_REQUIRE'] ?? '').split(',').map((name) => name.trim()));
+}
+
+function onPath(file: string, further: readonly string[] = []): Found {
+  for (const directory of [...(process.env['PATH'] ?? '').split(delimiter), ...further]) {
+    if (directory === '') continue;
+    const path = join(directory, file);
+    if (isExecutable(path)) return { path };
+  }
+  return { missing: 'not on PATH' };
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function pythonModule(module: string): Found {
+  const python = onPath('python3');
+  if (python.missing !== undefined) return { missing: 'python3 is not on PATH' };
+  const { status } = spawnSync(python.path, ['-c', `import ${module}`], { stdio: 'ignore', timeout: 60_000 });
+  return status === 0 ? python : { missing: `python3 has no module ${module}` };
+}
+
+function workingBubblewrap(): Found {
+  const bwrap = onPath('bwrap');
+  if (bwrap.missing !== undefined) return bwrap;
+  const { status, stderr } = spawnSync(
+    bwrap.path,
+    ['--unshare-pid', '--ro-bind', '/', '/', '--proc', '/proc', 'true'],
+    { encoding: 'utf8', timeout: 20_000 },
+  );
+  return status === 0 ? bwrap : { missing: `bwrap does not work here: ${stderr.trim().split('\n')[0]}` };
+}
+
+function awsProvider(): Found {
+  const mirror = awsProviderMirror();
+  return mirror === undefined
+    ? { missing: `no provider mirror under ${mirrorParents.join(', ')} or in HALLPASS_PROVIDER_MIRROR` }
+    : { path: mirror };
+}
+
+function directoriesIn(parent: string): string[] {
+  try {
+    return readdirSync(parent, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(parent, entry.name));
+  } catch {
+    return [];
+  }
+}
