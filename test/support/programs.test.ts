@@ -1,22 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { hallpass, run } from './hallpass.ts';
-import { describeWith, program } from './programs.ts';
-import { temporaryDirectory } from './temporary-directory.ts';
+import { hallpass } from './hallpass.ts';
+import { program } from './programs.ts';
 
 describe('programs', () => {
   it('says why a program cannot be used', () => {
     const { path, missing } = program('terraform');
     expect(path === undefined ? missing : path).toMatch(/terraform$|not on PATH/);
-  });
-});
-
-describeWith(['setpriv'], 'bin/hallpass as another user', () => {
-  it.runIf(process.getuid?.() === 0)('runs', async () => {
-    const directory = temporaryDirectory();
-    const child = await run('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', 'true'], {
-      cwd: directory,
-    });
-    expect(child.code).toBe(0);
   });
 });
 
