@@ -1,0 +1,63 @@
+import type { VariableReader, VariableTable } from '../variables.ts';
+
+/** The variables of AWS. */
+export const awsVariables: VariableTable = {
+  id: 'aws',
+  title: 'AWS',
+  prefix: 'AWS',
+  variables: [
+    { name: 'PROVIDER_AUTH', isSwitch: true, required: 'always', since: '1.7.0', about: '`true` switches it on' },
+    {
+      name: 'ROLE_ARN',
+      perPhase: true,
+      required: 'always',
+      since: '1.7.0',
+      about: 'the ARN of the role to assume, such as arn:aws:iam::111122223333:role/NAME',
+    },
+    {
+      name: 'WORKLOAD_IDENTITY_AUDIENCE',
+      fallback: 'aws.workload.identity',
+      since: '1.7.0',
+      about: '`aud` of the token; must be among the client ids of the OIDC provider in IAM',
+    },
+  ],
+};
+
+/** One AWS configuration, checked. */
+export interface AwsConfiguration {
+  readonly roleArn: string;
+  readonly audience: string;
+}
+
+// Account: 12 digits. Path and name: the characters that IAM allows; 20–2048 is the range of RoleArn in the STS model.
+const roleArn = /^arn:(aws|aws-[a-z-]+):iam::(\d{12}):role\/([\x21-\x7e]+\/)?[\w+=,.@-]{1,64}$/;
+
+/**
+ * Variables → checked configuration. Pure.
+ *
+ * @throws {ConfigurationError} `configuration_invalid`, naming the variable
+ * @see AWS STS API, AssumeRoleWithWebIdentity, request parameters
+ */
+export function configureAws(read: VariableReader): AwsConfiguration {
+  const role = read.required('ROLE_ARN');
+  if (role.value.length < 20 || role.value.length > 2048 || !roleArn.test(role.value)) {
+    throw read.invalid(
+      role,
+      `is ${JSON.stringify(shortened(role.value))}, which is not the ARN of an IAM role`,
+      'give it as arn:aws:iam::ACCOUNT:role/NAME, with the 12 digits of the account (also aws-cn, aws-us-gov)',
+    );
+  }
+  const audience = read.required('WORKLOAD_IDENTITY_AUDIENCE');
+  if (audience.value.length > 255 || /[\p{Cc}\s]/u.test(audience.value)) {
+    throw read.invalid(
+      audience,
+      'is not an audience: 1 to 255 characters, without blanks',
+      'give one of the client ids of the OIDC provider in IAM, or remove it for aws.workload.identity',
+    );
+  }
+  return { roleArn: role.value, audience: audience.value };
+}
+
+function shortened(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

@@ -1,0 +1,5 @@
+import { aws } from './aws/index.ts';
+import type { Platform } from './platform.ts';
+
+/** Every platform that is there, in the order in which they are shown. */
+export const platforms: readonly Platform[] = [aws];

@@ -1,0 +1,91 @@
+import type { CredentialRequest } from '../domain/credential.ts';
+import { ConfigurationError } from '../domain/errors.ts';
+import { nearest } from '../domain/nearest.ts';
+import type { Phase } from '../domain/workload.ts';
+import { laterPlatforms, otherNames } from './known-variables.ts';
+import { manualRequests, manualVariables } from './manual.ts';
+import { platforms } from './registry.ts';
+import {
+  baseNames,
+  configuredTags,
+  fullName,
+  placeOf,
+  readVariableName,
+  switchOf,
+  variableReader,
+  type VariableTable,
+  type WorkloadVariables,
+} from './variables.ts';
+
+const knownTables: readonly VariableTable[] = [...platforms, manualVariables, ...laterPlatforms];
+
+/**
+ * Everything that the variables ask for in this phase: each platform's default configuration and tags, then manual
+ * tokens. Pure; a wrong setting stops here, before any token is made.
+ *
+ * @throws {ConfigurationError} `configuration_invalid`, naming the variable and every name that was tried
+ */
+export function requestsFor(
+  variables: WorkloadVariables,
+  phase: Phase,
+  where: { workspace: string },
+): readonly CredentialRequest[] {
+  refuseLaterPlatforms(variables, phase, where);
+  const requests = platforms.flatMap((platform) =>
+    configuredTags(platform, variables).map((tag) =>
+      platform.request(variableReader(platform, variables, { tag, phase, workspace: where.workspace })),
+    ),
+  );
+  return [...requests, ...manualRequests(variables, phase, where)];
+}
+
+/** A switch that is on, for a platform that is not there yet: saying nothing would end in a run without credentials. */
+function refuseLaterPlatforms(variables: WorkloadVariables, phase: Phase, where: { workspace: string }): void {
+  for (const table of laterPlatforms) {
+    const tag = configuredTags(table, variables)[0];
+    if (tag === undefined) continue;
+    const name = fullName(table, switchOf(table), null, { tag });
+    throw new ConfigurationError({
+      what: `${name} is true, but ${table.title} is not there yet`,
+      where: placeOf({ tag, phase, workspace: where.workspace }),
+      mend: `remove ${name} or set it to false; what is there: ${platforms.map((platform) => platform.title).join(', ')}, and tokens for anything else by TFC_WORKLOAD_IDENTITY_AUDIENCE`,
+    });
+  }
+}
+
+/** The `TFC_…` names that mean nothing to anybody, each with the nearest known one, in the order given. Pure. */
+export function unknownVariables(
+  variables: WorkloadVariables,
+): readonly { readonly name: string; readonly nearest: string | undefined }[] {
+  return [...variables.keys()]
+    .filter((name) => name.startsWith('TFC_') && !isKnown(name))
+    .map((name) => ({ name, nearest: nearestKnown(name) }));
+}
+
+function isKnown(name: string): boolean {
+  if (readVariableName(name, knownTables) !== undefined) return true;
+  return otherNames.some((other) => (other.startsWith ? name.startsWith(other.name) : name === other.name));
+}
+
+/** The nearest name; a tag at the end stays, since the slip may be before it. */
+function nearestKnown(name: string): string | undefined {
+  const plain = knownTables.flatMap((table) => baseNames(table).map(({ base }) => base));
+  const direct = nearest(name, plain);
+  // `TFC_AWS_RUN_ROLE_ANR_BLUE`: try each way to cut a tag off, and keep the closest whole.
+  const tagged = [...name.matchAll(/_(?=[A-Za-z0-9_]+$)/g)].flatMap(({ index }) => {
+    const base = nearest(name.slice(0, index), plain);
+    const candidate = base === undefined ? undefined : `${base}${name.slice(index)}`;
+    return candidate !== undefined && isKnown(candidate) ? [candidate] : [];
+  });
+  return nearest(name, [...(direct === undefined ? [] : [direct]), ...tagged]);
+}
+
+/** Terraform's variable that receives a platform's configurations: `tfc_aws_dynamic_credentials`. */
+export function inputVariableName(platformId: string): string {
+  return `tfc_${platformId.replaceAll('-', '_')}_dynamic_credentials`;
+}
+
+/** Names that a user should not set beside a platform, and whose platform that is. */
+export const conflictingVariables: readonly { readonly name: string; readonly platform: string }[] = platforms.flatMap(
+  (platform) => platform.conflicts.map((name) => ({ name, platform: platform.id })),
+);
