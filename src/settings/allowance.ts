@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { AuditLog } from '../audit/log.ts';
+import { AppError } from '../domain/errors.ts';
+import { quoted } from '../domain/names.ts';
+import { withLock } from '../files/lock.ts';
+import { openPrivateDirectory, readPrivateFile, writePrivateFile } from '../files/private-file.ts';
+import { z } from 'zod';
+import type { Settings } from './settings.ts';
+
+/** One thing that a `hallpass.yaml` says about identity, as it is written there. */
+export interface IdentityStatement {
+  /** `issuer`, `organization`, `ids.workspace`, or `variables.NAME` for a reference that reaches outside the file. */
+  readonly field: string;
+  /** As written: templates unfilled, references unfollowed. */
+  readonly value: string;
+  /** Absolute path of the file. */
+  readonly file: string;
+}
+
+/** What the `hallpass.yaml` files in force say about identity; it counts only once it was allowed. */
+export interface FileIdentity {
+  /** Real path of the directory for which the allowance holds. */
+  readonly directory: string;
+  readonly statements: readonly IdentityStatement[];
+}
+
+/** What differs between an allowance and what the files say now; `before` or `now` is null where one is silent. */
+export interface IdentityChange {
+  readonly field: string;
+  readonly before: string | null;
+  readonly now: string | null;
+}
+
+/** Anything that carries what the files claim: workload settings, or their identity alone. */
+export interface Claimed {
+  readonly claimedByFile: FileIdentity | null;
+}
+
+const allowanceSchema = z.strictObject({
+  digest: z.string(),
+  statements: z.record(z.string(), z.string()),
+  files: z.array(z.string()),
+  allowed_at: z.string(),
+  allowed_by: z.string(),
+});
+
+const allowancesSchema = z.strictObject({ version: z.literal(1), allowed: z.record(z.string(), allowanceSchema) });
+
+type Allowance = z.infer<typeof allowanceSchema>;
+type Allowances = z.infer<typeof allowancesSchema>;
+
+/** Where the allowances lie in a data directory. */
+export function allowancesFile(dataDirectory: string): string {
+  return join(dataDirectory, 'allowed.json');
+}
+
+/**
+ * The SHA-256, in lower-case hex, of what files say about identity: fields and values, in a fixed order. The files'
+ * paths do not count: the directory for which it is recorded does.
+ */
+export function identityDigest(identity: FileIdentity): string {
+  const pairs = Object.entries(statementsOf(identity)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256')
+    .update(`hallpass identity v1\n${JSON.stringify(pairs)}`)
+    .digest('hex');
+}
+
+/**
+ * Refuses to go on while what the files say about identity was not allowed by the user.
+ *
+ * @throws {AppError} `identity_not_allowed`, saying what changed since the last `hallpass allow`
+ */
+export async function requireAllowed(settings: Settings, workload: Claimed): Promise<void> {
+  const changes = await changesSinceAllowed(settings, workload);
+  if (changes === 'allowed') return;
+  const identity = workload.claimedByFile!;
+  const files = filesOf(identity).join(', ');
+  throw new AppError('identity_not_allowed', {
+    what:
+      changes === 'never allowed'
+        ? `${files} chooses an identity, and you have not allowed it: ${described(identity)}`
+        : `${files} has changed since you allowed it: ${changes.map(describedChange).join('; ')}`,
+    where: identity.directory,
+    mend: 'read the file, then run "hallpass allow"',
+  });
+}
+
+/** How what the files say compares with what was allowed for their directory. */
+export async function changesSinceAllowed(
+  settings: Settings,
+  { claimedByFile: identity }: Claimed,
+): Promise<'allowed' | 'never allowed' | readonly IdentityChange[]> {
+  if (identity === null) return 'allowed';
+  const before = (await readAllowances(settings)).allowed[identity.directory];
+  if (before === undefined) return 'never allowed';
+  if (before.digest === identityDigest(identity)) return 'allowed';
+  return differences(before.statements, statementsOf(identity));
+}
+
+/** Records that the user allows what the files say about identity; audited before it counts. */
+export async function recordAllowed(
+  settings: Settings,
+  { claimedByFile: identity }: Claimed,
+  audit: AuditLog,
+  now: Date = new Date(),
+): Promise<void> {
+  if (identity === null) return;
+  await openPrivateDirectory(settings.dataDirectory, 'data directory');
+  await withLock(join(settings.dataDirectory, 'allowed.lock'), async () => {
+    const allowances = await readAllowances(settings);
+    const allowance: Allowance = {
+      digest: identityDigest(identity),
+      statements: statementsOf(identity),
+      files: filesOf(identity),
+      allowed_at: now.toISOString(),
+      allowed_by: settings.userName,
+    };
+    await audit.append({
+      type: 'identity_allowed',
+      outcome: 'ok',
+      actor: { name: settings.userName, source: 'operating_system' },
+      workload: null,
+      lease: null,
+      known_by: 'runner',
+      directory: identity.directory,
+      files: allowance.files,
+      digest: allowance.digest,
+      statements: allowance.statements,
+    } as never);
+    const next: Allowances = { version: 1, allowed: { ...allowances.allowed, [identity.directory]: allowance } };
+    await writePrivateFile(allowancesFile(settings.dataDirectory), `${JSON.stringify(next, null, 2)}\n`);
+  });
+}
+
+/** Paths of the files that say something about identity, each once. */
+export function filesOf(identity: FileIdentity): string[] {
+  return [...new Set(identity.statements.map(({ file }) => file))];
+}
+
+function statementsOf(identity: FileIdentity): Record<string, string> {
+  return Object.fromEntries(identity.statements.map(({ field, value }) => [field, value]));
+}
+
+async function readAllowances(settings: Settings): Promise<Allowances> {
+  const path = allowancesFile(settings.dataDirectory);
+  let text: string;
+  try {
+    text = await readPrivateFile(path, 'record of allowed identities');
+  } catch (error) {
+    if (isMissing(error)) return { version: 1, allowed: {} };
+    throw error;
+  }
+  try {
+    return allowancesSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new AppError(
+      'identity_not_allowed',
+      {
+        what: 'the record of allowed identities is damaged, so nothing counts as allowed',
+        where: path,
+        mend: `rm ${path}, then run "hallpass allow" where you need it`,
+      },
+      { cause: error },
+    );
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const codes = [error, (error as Error).cause].map((link) => (link as NodeJS.ErrnoException | undefined)?.code);
+  return codes.includes('ENOENT');
+}
+
+function differences(
+  before: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): readonly IdentityChange[] {
+  const fields = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  return fields
+    .map((field) => ({ field, before: before[field] ?? null, now: now[field] ?? null }))
+    .filter((change) => change.before !== change.now);
+}
+
+function described(identity: FileIdentity): string {
+  return identity.statements.map(({ field, value }) => `${field} ${quoted(value)}`).join(', ');
+}
+
+/** One change as people read it: `workspace "web" → "web-prod"`. */
+export function describedChange({ field, before, now }: IdentityChange): string {
+  return `${field} ${shownValue(before)} → ${shownValue(now)}`;
+}
+
+function shownValue(value: string | null): string {
+  return value === null ? '(nothing)' : quoted(value);
+}
