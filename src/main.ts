@@ -1,9 +1,8 @@
+import manifest from '../package.json' with { type: 'json' };
 import { runCli } from './cli/program.ts';
 import { readSettings } from './settings/settings.ts';
 import { printError } from './cli/print-error.ts';
 import { UsageError } from './domain/errors.ts';
-
-const version = '0.1.0';
 
 /** Takes `--data-dir DIR` out of the arguments, wherever it stands before `--`: every command knows it. */
 function takeDataDirectory(argv: readonly string[]): { args: string[]; dataDirectory: string | undefined } {
@@ -54,7 +53,7 @@ async function main(): Promise<void> {
           process.exitCode = code;
         },
       },
-      version,
+      manifest.version,
     );
   } catch (error) {
     printError(process.stderr, error);

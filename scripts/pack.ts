@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import lock from '../package-lock.json' with { type: 'json' };
+import manifest from '../package.json' with { type: 'json' };
+import { billOfMaterials, type BundledPackage } from './bill-of-materials.ts';
+import { buildBundle, repository, type Bundle } from './build.ts';
+
+const releases = join(repository, 'dist/release');
+const staging = join(repository, 'dist/package');
+
+/** What the tarball holds besides package.json, the bundle and the licences of what is in it. */
+const shipped = ['bin/hallpass', 'bin/launch.cjs', 'LICENSE', 'README.md', 'CHANGELOG.md'];
+
+/** Of package.json, what concerns a user: no dependencies, workspaces or scripts. */
+function publishedManifest(): object {
+  const { name, version, description, license, bin, type } = manifest;
+  return { name, version, description, license, type, bin, os: ['linux', 'darwin'], engines: { node: '>=22.13' } };
+}
+
+/** Reads what the lock file and the packages themselves say about a bundled package. */
+function bundledPackage(directory: string): BundledPackage {
+  const own = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+    description?: string;
+    license?: string;
+    dependencies?: Record<string, string>;
+  };
+  const entry = (lock.packages as Record<string, { integrity?: string } | undefined>)[
+    directory.slice(repository.length)
+  ];
+  return {
+    name: own.name,
+    version: own.version,
+    ...(own.description === undefined ? {} : { description: own.description }),
+    license: own.license ?? 'NOASSERTION',
+    integrity: entry?.integrity ?? '',
+    dependencies: Object.keys(own.dependencies ?? {}),
+  };
+}
+
+/** The licence texts of the bundled packages, which their licences ask to be kept with the code. */
+function notices(bundle: Bundle): string {
+  const texts = bundle.packages.map((directory) => {
+    const { name, version, license } = bundledPackage(directory);
+    const file = readdirSync(directory).find((entry) => /^licen[cs]e(\.md|\.txt)?$/i.test(entry));
+    if (file === undefined) throw new Error(`${name} has no licence file`);
+    return `${name} ${version} (${license})\n\n${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+  });
+  return `dist/hallpass.js holds code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
+/** Lays out the package as a user gets it. */
+async function stage(): Promise<Bundle> {
+  rmSync(staging, { recursive: true, force: true });
+  const bundle = await buildBundle();
+  mkdirSync(join(staging, 'dist'), { recursive: true });
+  cpSync(bundle.file, join(staging, 'dist/hallpass.js'));
+  for (const file of shipped) cpSync(join(repository, file), join(staging, file), { recursive: true });
+  writeFileSync(join(staging, 'package.json'), `${JSON.stringify(publishedManifest(), null, 2)}\n`);
+  writeFileSync(join(staging, 'THIRD-PARTY-NOTICES'), notices(bundle));
+  return bundle;
+}
+
+/** The moment that the contents were made: the last commit's, so that packing it again gives the same files. */
+function madeAt(): Date {
+  const given = process.env['SOURCE_DATE_EPOCH'];
+  const seconds = given ?? execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: repository, encoding: 'utf8' });
+  return new Date(Number(seconds) * 1000);
+}
+
+/** Packs the staged package; gives the tarball's path. */
+function pack(): string {
+  rmSync(releases, { recursive: true, force: true });
+  mkdirSync(releases, { recursive: true });
+  execFileSync('npm', ['pack', '--silent', '--pack-destination', releases], { cwd: staging, stdio: 'ignore' });
+  return join(releases, `${manifest.name}-${manifest.version}.tgz`);
+}
+
+/** Writes `SHA256SUMS`, to be checked with `sha256sum --check`. */
+function writeSums(files: readonly string[]): void {
+  const lines = files.map(
+    (file) => `${createHash('sha256').update(readFileSync(file)).digest('hex')}  ${basename(file)}\n`,
+  );
+  writeFileSync(join(releases, 'SHA256SUMS'), lines.join(''));
+}
+
+/** Installs the tarball as a user would, in an empty directory and without a network, and runs it there. */
+function tryTarball(tarball: string): void {
+  const directory = mkdtempSync(join(tmpdir(), 'hallpass-pack-'));
+  try {
+    // Variables that npm gave to this script would make the inner npm take this repository for its prefix.
+    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+    const inside = { cwd: directory, encoding: 'utf8', env: { ...environment, HOME: directory } } as const;
+    execFileSync('npm', ['init', '--yes'], { ...inside, stdio: 'ignore' });
+    execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', tarball], inside);
+    const hallpass = join(directory, 'node_modules/.bin/hallpass');
+    const version = execFileSync(hallpass, ['--version'], inside).trim();
+    if (version !== manifest.version) throw new Error(`the installed program says it is ${version}`);
+    console.log(`tried: installed offline into an empty directory; "hallpass --version" says ${version}`);
+    const packages = readdirSync(join(directory, 'node_modules')).filter((name) => !name.startsWith('.'));
+    if (packages.join() !== manifest.name) throw new Error(`it brought further packages: ${packages.join(', ')}`);
+    const steps = JSON.parse(
+      execFileSync(hallpass, ['demo', '--json'], { ...inside, env: { ...inside.env, PATH: pathWithoutTerraform() } }),
+    ) as unknown[];
+    console.log(`tried: "hallpass demo" without terraform on PATH shows ${steps.length} steps`);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function holds(directory: string, name: string): boolean {
+  return statSync(join(directory, name), { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** PATH without the directories that hold a terraform or tofu. */
+function pathWithoutTerraform(): string {
+  return (process.env['PATH'] ?? '')
+    .split(':')
+    .filter((directory) => !holds(directory, 'terraform') && !holds(directory, 'tofu'))
+    .join(':');
+}
+
+const bundle = await stage();
+const tarball = pack();
+const bill = join(releases, `${manifest.name}-${manifest.version}.cdx.json`);
+const product = { ...manifest, dependencies: Object.keys(manifest.dependencies) };
+writeFileSync(
+  bill,
+  `${JSON.stringify(billOfMaterials(product, bundle.packages.map(bundledPackage), madeAt()), null, 2)}\n`,
+);
+writeSums([tarball, bill]);
+console.log(`packed: ${tarball} (${Math.round(statSync(tarball).size / 1000)} kB), ${basename(bill)}, SHA256SUMS`);
+tryTarball(tarball);
