@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { chown, lstat, open, readFile, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { AppError } from '../domain/errors.ts';
+import { isId, randomId } from '../domain/ids.ts';
+import { readZipComment, withZipComment } from './zip-comment.ts';
+
+/**
+ * What a saved plan must keep until it is applied: the run that it belongs to, and the directory whose paths are among
+ * the planned values of its variables.
+ */
+export interface PlanMark {
+  readonly runId: string;
+  /** Name of the phase's private directory below the base of run directories; one path component. */
+  readonly directory: string;
+}
+
+/** A saved plan as it lies on disk. */
+export interface SavedPlan {
+  /** The mark that it carries, or null. */
+  readonly mark: PlanMark | null;
+  /** SHA-256, lower-case hex, of the plan as Terraform wrote it: without our mark, so that marking does not change it. */
+  readonly sha256: string;
+  /** Whether it can carry a mark; OpenTofu's encrypted plans cannot. */
+  readonly isZip: boolean;
+}
+
+const version = 1;
+/** Strict: the comment comes with a file that anybody may have made. */
+const comment = z.strictObject({
+  hallpass_plan: z.literal(version),
+  run_id: z.string().refine((text) => isId('run', text)),
+  directory: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/),
+});
+const ours = /"hallpass_plan"/;
+
+/**
+ * Reads what a saved plan carries.
+ *
+ * @returns null when there is no such file (Terraform's own words are the better error for anything but a plan)
+ * @throws {AppError} `directory_invalid` when the plan carries a mark of ours that cannot be used
+ */
+export async function readSavedPlan(path: string): Promise<SavedPlan | null> {
+  const file = await readPlanFile(path);
+  if (file === null) return null;
+  const written = readZipComment(file);
+  return {
+    mark: written === null || written.length === 0 ? null : parseMark(written, path),
+    sha256: digest(written === null ? file : withZipComment(file, new Uint8Array())!),
+    isZip: written !== null,
+  };
+}
+
+/**
+ * Writes the mark into a saved plan, as the archive comment of its zip file, which Terraform does not look at. The file
+ * is replaced in one step and keeps its mode.
+ *
+ * @returns what lies there now: without a mark when it is no zip file, null when there is no file
+ */
+export async function markSavedPlan(path: string, mark: PlanMark): Promise<SavedPlan | null> {
+  const file = await readPlanFile(path);
+  if (file === null) return null;
+  const text = JSON.stringify({ hallpass_plan: version, run_id: mark.runId, directory: mark.directory });
+  const marked = withZipComment(file, Buffer.from(text, 'utf8'));
+  if (marked === null) return { mark: null, sha256: digest(file), isZip: false };
+  await replaceFile(path, marked);
+  return { mark, sha256: digest(withZipComment(file, new Uint8Array())!), isZip: true };
+}
+
+function parseMark(bytes: Uint8Array, path: string): PlanMark | null {
+  const text = Buffer.from(bytes).toString('utf8');
+  if (!ours.test(text)) return null;
+  try {
+    const { run_id, directory } = comment.parse(JSON.parse(text));
+    return { runId: run_id, directory };
+  } catch (cause) {
+    throw new AppError(
+      'directory_invalid',
+      {
+        what: 'the saved plan carries a mark of Hallpass that cannot be used: it was changed, or made by another version',
+        where: path,
+        mend: 'make the plan again: hallpass exec -- terraform plan -out=FILE',
+      },
+      { cause },
+    );
+  }
+}
+
+async function readPlanFile(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+}
+
+/** Atomic replacement that keeps mode and, where we may, owner. */
+async function replaceFile(path: string, contents: Uint8Array): Promise<void> {
+  const before = await lstat(path);
+  if (!before.isFile())
+    throw new AppError('directory_invalid', { what: 'the saved plan is not a plain file', where: path });
+  const temporary = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomId('run').slice(4)}`);
+  const handle = await open(temporary, 'wx', before.mode & 0o777);
+  try {
+    await handle.chmod(before.mode & 0o777);
+    await handle.writeFile(contents);
+    await handle.sync();
+    await handle.close();
+    // Only root may give a file away; for others it already has the right owner.
+    await chown(temporary, before.uid, before.gid).catch(() => undefined);
+    await rename(temporary, path);
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
