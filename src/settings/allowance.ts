@@ -4,32 +4,16 @@ import type { AuditLog } from '../audit/log.ts';
 import { AppError } from '../domain/errors.ts';
 import { quoted } from '../domain/names.ts';
 import { withLock } from '../files/lock.ts';
-import { openPrivateDirectory, readPrivateFile, writePrivateFile } from '../files/private-file.ts';
+import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
 import { z } from 'zod';
+import type { FileIdentity } from './file-identity.ts';
 import type { Settings } from './settings.ts';
 
-/** One thing that a `hallpass.yaml` says about identity, as it is written there. */
-export interface IdentityStatement {
-  /** `issuer`, `organization`, `ids.workspace`, or `variables.NAME` for a reference that reaches outside the file. */
-  readonly field: string;
-  /** As written: templates unfilled, references unfollowed. */
-  readonly value: string;
-  /** Absolute path of the file. */
-  readonly file: string;
-}
-
-/** What the `hallpass.yaml` files in force say about identity; it counts only once it was allowed. */
-export interface FileIdentity {
-  /** Real path of the directory for which the allowance holds. */
-  readonly directory: string;
-  readonly statements: readonly IdentityStatement[];
-}
-
-/** What differs between an allowance and what the files say now; `before` or `now` is null where one is silent. */
+/** A statement that was not allowed as it stands now; `before` is null where the allowance is silent. */
 export interface IdentityChange {
   readonly field: string;
   readonly before: string | null;
-  readonly now: string | null;
+  readonly now: string;
 }
 
 /** Anything that carries what the files claim: workload settings, or their identity alone. */
@@ -86,16 +70,23 @@ export async function requireAllowed(settings: Settings, workload: Claimed): Pro
   });
 }
 
-/** How what the files say compares with what was allowed for their directory. */
+/**
+ * How what the files say compares with what was allowed for their directory. What a variable or a flag says otherwise
+ * in this run does not count.
+ */
 export async function changesSinceAllowed(
   settings: Settings,
   { claimedByFile: identity }: Claimed,
 ): Promise<'allowed' | 'never allowed' | readonly IdentityChange[]> {
   if (identity === null) return 'allowed';
-  const before = (await readAllowances(settings)).allowed[identity.directory];
-  if (before === undefined) return 'never allowed';
-  if (before.digest === identityDigest(identity)) return 'allowed';
-  return differences(before.statements, statementsOf(identity));
+  const recorded = (await readAllowances(settings)).allowed[identity.directory];
+  if (recorded === undefined) return 'never allowed';
+  const before = new Map(Object.entries(recorded.statements));
+  const changes = identity.statements
+    .filter(({ isInForce }) => isInForce)
+    .map(({ field, value }) => ({ field, before: before.get(field) ?? null, now: value }))
+    .filter((change) => change.before !== change.now);
+  return changes.length === 0 ? 'allowed' : changes;
 }
 
 /** Records that the user allows what the files say about identity; audited before it counts. */
@@ -123,11 +114,9 @@ export async function recordAllowed(
       workload: null,
       lease: null,
       known_by: 'runner',
-      directory: identity.directory,
-      files: allowance.files,
-      digest: allowance.digest,
-      statements: allowance.statements,
-    } as never);
+      file: allowance.files[0] ?? identity.directory,
+      identity: { directory: identity.directory, digest: allowance.digest, ...allowance.statements },
+    });
     const next: Allowances = { version: 1, allowed: { ...allowances.allowed, [identity.directory]: allowance } };
     await writePrivateFile(allowancesFile(settings.dataDirectory), `${JSON.stringify(next, null, 2)}\n`);
   });
@@ -135,7 +124,7 @@ export async function recordAllowed(
 
 /** Paths of the files that say something about identity, each once. */
 export function filesOf(identity: FileIdentity): string[] {
-  return [...new Set(identity.statements.map(({ file }) => file))];
+  return [...new Set(identity.statements.flatMap(({ file }) => file ?? []))];
 }
 
 function statementsOf(identity: FileIdentity): Record<string, string> {
@@ -144,13 +133,8 @@ function statementsOf(identity: FileIdentity): Record<string, string> {
 
 async function readAllowances(settings: Settings): Promise<Allowances> {
   const path = allowancesFile(settings.dataDirectory);
-  let text: string;
-  try {
-    text = await readPrivateFile(path, 'record of allowed identities');
-  } catch (error) {
-    if (isMissing(error)) return { version: 1, allowed: {} };
-    throw error;
-  }
+  const text = await readPrivateFileIfThere(path, 'record of allowed identities');
+  if (text === null) return { version: 1, allowed: {} };
   try {
     return allowancesSchema.parse(JSON.parse(text));
   } catch (error) {
@@ -164,21 +148,6 @@ async function readAllowances(settings: Settings): Promise<Allowances> {
       { cause: error },
     );
   }
-}
-
-function isMissing(error: unknown): boolean {
-  const codes = [error, (error as Error).cause].map((link) => (link as NodeJS.ErrnoException | undefined)?.code);
-  return codes.includes('ENOENT');
-}
-
-function differences(
-  before: Readonly<Record<string, string>>,
-  now: Readonly<Record<string, string>>,
-): readonly IdentityChange[] {
-  const fields = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-  return fields
-    .map((field) => ({ field, before: before[field] ?? null, now: now[field] ?? null }))
-    .filter((change) => change.before !== change.now);
 }
 
 function described(identity: FileIdentity): string {

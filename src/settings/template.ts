@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { SettingsError } from '../domain/errors.ts';
-import { quoted } from '../domain/names.ts';
+import { checkedName, quoted } from '../domain/names.ts';
 
 /** What `${…}` in the workspace's name may stand for. */
 export const placeholders = ['dir', 'terraform.workspace'] as const;
@@ -18,12 +18,12 @@ export function uses(written: string, placeholder: Placeholder): boolean {
 }
 
 /**
- * Checks that a template holds known placeholders only, and gives it back.
+ * Checks that a template holds known placeholders only, with a name around them, and gives it back.
  *
- * @throws {SettingsError} `settings_invalid`
+ * @throws {AppError} `settings_invalid`, `name_invalid`
  */
 export function checkTemplate(written: string): string {
-  fillTemplate(written, { dir: 'x', 'terraform.workspace': 'x' });
+  checkedName('workspace', fillTemplate(written, { dir: 'x', 'terraform.workspace': 'x' }));
   return written;
 }
 

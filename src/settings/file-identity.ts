@@ -1,0 +1,112 @@
+import { realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { defaultProject, type IdentityChoice, identityFields, nearestOf, writtenIn } from './identity-choice.ts';
+import type { Settings } from './settings.ts';
+import { uses } from './template.ts';
+import { nouns, type Placed, type WorkloadFile, type WrittenValue } from './workload-file.ts';
+
+/** One thing that a `hallpass.yaml` says about identity, as it is written there. */
+export interface IdentityStatement {
+  /** `issuer`, `organization`, `ids.workspace`, or `variables.NAME` for a reference that reaches outside the file. */
+  readonly field: string;
+  /** As written: templates unfilled, references unfollowed. */
+  readonly value: string;
+  /** Absolute path of the file; null for a default that holds because no file says otherwise. */
+  readonly file: string | null;
+  /** False where a variable or a flag says otherwise in this run. */
+  readonly isInForce: boolean;
+}
+
+/** What the `hallpass.yaml` files say about identity; it counts only once it was allowed. */
+export interface FileIdentity {
+  /** Real path of the directory for which the allowance holds. */
+  readonly directory: string;
+  readonly statements: readonly IdentityStatement[];
+}
+
+/**
+ * Collects what files say about identity, or gives null where variables and flags alone decide it. The references to
+ * the caller's environment and files are part of it: a changed file could ask for other secrets.
+ */
+export async function fileIdentity(
+  files: readonly WorkloadFile[],
+  { chosen, ids }: IdentityChoice,
+  settings: Settings,
+): Promise<FileIdentity | null> {
+  if (![...chosen.values()].some(({ file }) => file !== null)) return null;
+  const statements: IdentityStatement[] = [];
+  for (const { field } of identityFields) {
+    const written = writtenIn(files, field);
+    const isInForce = chosen.get(field)?.file === written?.file;
+    if (written) statements.push({ field, value: written.found.value, file: written.file.path, isInForce });
+  }
+  if (!writtenIn(files, 'project')) {
+    // A file also decides by leaving the project out.
+    const isInForce = chosen.get('project')?.source === 'default';
+    statements.push({ field: 'project', value: defaultProject, file: null, isInForce });
+  }
+  for (const noun of nouns) {
+    const written = nearestOf(files, (file) => file.ids[noun] ?? null);
+    if (!written) continue;
+    const isInForce = ids[noun] !== undefined;
+    statements.push({ field: `ids.${noun}`, value: written.found.value, file: written.file.path, isInForce });
+  }
+  return Object.freeze({
+    directory: await realpath(allowedDirectory(files, settings)),
+    statements: [...statements, ...referencesOf(files)],
+  });
+}
+
+/**
+ * The directory of the nearest file that says something about identity. A name with `${dir}` is another workspace in
+ * every directory, so there each working directory is allowed by itself.
+ */
+function allowedDirectory(files: readonly WorkloadFile[], settings: Settings): string {
+  const workspace = writtenIn(files, 'workspace');
+  if (workspace && uses(workspace.found.value, 'dir')) return settings.workingDirectory;
+  const nearest = files.find((file) => file.issuer !== null || [file.names, file.ids].some(hasKeys));
+  return dirname(nearest!.path);
+}
+
+function hasKeys(object: object): boolean {
+  return Object.keys(object).length > 0;
+}
+
+function referencesOf(files: readonly WorkloadFile[]): IdentityStatement[] {
+  const groups = [
+    { group: 'variables', values: mergedValues(files, (file) => file.variables) },
+    { group: 'terraform_variables', values: mergedValues(files, (file) => file.terraformVariables) },
+  ];
+  return groups.flatMap(({ group, values }) =>
+    [...values].flatMap(([name, { value, file }]) => {
+      const shown = shownReference(value);
+      return shown === null ? [] : [{ field: `${group}.${name}`, value: shown, file, isInForce: true }];
+    }),
+  );
+}
+
+function shownReference(value: WrittenValue): string | null {
+  switch (value.kind) {
+    case 'env':
+      return `{ env: ${value.name} }`;
+    case 'file':
+      return `{ file: ${value.path} }`;
+    case 'text':
+      return null;
+  }
+}
+
+/** A value with the file that it stands in. */
+export type FiledValue = Placed<WrittenValue> & { readonly file: string };
+
+/** The variables of all files by name; a nearer file's win. */
+export function mergedValues(
+  files: readonly WorkloadFile[],
+  get: (file: WorkloadFile) => ReadonlyMap<string, Placed<WrittenValue>>,
+): ReadonlyMap<string, FiledValue> {
+  const all = new Map<string, FiledValue>();
+  for (const file of files.toReversed()) {
+    for (const [name, value] of get(file)) all.set(name, { ...value, file: file.path });
+  }
+  return all;
+}
