@@ -86,7 +86,7 @@ function pauseMilliseconds(attempt: number): number {
 function tryToLock(database: DatabaseSync, path: string): boolean {
   try {
     // Nothing is ever written, so there is nothing to journal: no second file beside the lock.
-    database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return true;
   } catch (error) {
     if (((error as { errcode?: number }).errcode ?? 0) % 256 === busy) return false;

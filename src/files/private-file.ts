@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -48,6 +48,27 @@ export async function openPrivateFile(path: string, what: string): Promise<FileH
     return file;
   } catch (error) {
     await file.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a private file after the same checks without giving up the thread, for the few lines that run under a lock.
+ *
+ * @param flags of `open(2)`; `O_NOFOLLOW` is added
+ */
+export function openPrivateFileSync(path: string, what: string, flags: number = constants.O_RDONLY): number {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
+  } catch (error) {
+    throw openFailure(path, what, error);
+  }
+  try {
+    requirePrivateFile(fstatSync(descriptor), path, what);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
     throw error;
   }
 }
