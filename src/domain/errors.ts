@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'key_encryption_key_invalid'
   | 'key_missing'
   | 'key_not_ready'
+  | 'listen_failed'
   | 'lock_busy'
   | 'name_invalid'
   | 'program_missing'

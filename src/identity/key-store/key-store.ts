@@ -1,0 +1,25 @@
+import type { webcrypto } from 'node:crypto';
+import type { PublicJwk } from '../jwk.ts';
+import type { KeyRing } from '../key-ring.ts';
+
+/** The ring as it is kept, with the public half of every key in it. The same object as long as nothing changed. */
+export interface StoredRing {
+  readonly ring: KeyRing;
+  readonly publicJwks: ReadonlyMap<string, PublicJwk>;
+}
+
+/** Makes a key pair and gives its `kid`; it is kept only if it stands in the ring that the change ends with. */
+export type MakeKey = () => Promise<string>;
+
+/** Where keys are kept. */
+export interface KeyStore {
+  /** The ring as it stands now, also when another process has changed it; null where no keys were made. Cheap. */
+  read(): Promise<StoredRing | null>;
+  /**
+   * Changes the ring; nobody else does at the same time. The result is durable when the promise resolves. A step that
+   * gives back the ring that it got writes nothing.
+   */
+  change(step: (ring: KeyRing | null, makeKey: MakeKey) => Promise<KeyRing>): Promise<StoredRing>;
+  /** The private key, ready to sign; kept in the process after the first time. */
+  signingKey(kid: string): Promise<webcrypto.CryptoKey>;
+}
