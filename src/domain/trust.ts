@@ -1,3 +1,4 @@
+import { AppError } from './errors.ts';
 import type { Claims } from './token.ts';
 
 /** Pass, fail, or unknown: an input that we do not have, or a construct that we do not model. */
@@ -30,4 +31,18 @@ export interface TrustFormat<Document, Context = undefined> {
   read(document: string): Document;
   /** Decides over a token as the platform would. Pure. */
   decide(document: Document, token: Claims, at: Date, context: Context): Verdict;
+}
+
+/** A trust document that its platform would refuse; says where. */
+export class TrustDocumentError extends AppError {
+  /** Counted from 1. */
+  readonly line: number;
+  /** Counted from 1, in UTF-16 code units. */
+  readonly column: number;
+
+  constructor(at: { readonly line: number; readonly column: number }, what: string, mend: string) {
+    super('trust_document_invalid', { what, where: `line ${at.line}, column ${at.column}`, mend });
+    this.line = at.line;
+    this.column = at.column;
+  }
 }
