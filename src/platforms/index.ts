@@ -4,7 +4,6 @@ export type { Platform, SharedFiles, TaggedSet } from './platform.ts';
 export type { VariableSpec, WorkloadVariables } from './variables.ts';
 export { awsSessionName } from './aws/render.ts';
 export { stsEndpoint } from './aws/exchange.ts';
-export { conditionContext, type ConditionContext } from './aws/condition.ts';
 export { hostOf, type AwsError, type AwsProvider, type AwsWebIdentity } from './aws/web-identity.ts';
 export {
   decideAwsTrust,
@@ -17,5 +16,6 @@ export {
   decideAwsAccess,
   readAwsIdentityPolicy,
   type AwsAccessRequest,
+  type AwsAccessVerdict,
   type AwsIdentityPolicy,
 } from './aws/identity-policy.ts';

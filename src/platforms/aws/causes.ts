@@ -1,9 +1,13 @@
+import { hostOf } from './web-identity.ts';
+
 /** Our side of a refused exchange, as far as it may be shown. */
 export interface OfferedToAws {
   readonly role: string;
   readonly iss: string;
   readonly aud: string;
   readonly sub: string;
+  /** Whether AWS itself was asked, not an endpoint of one's own. */
+  readonly atAws: boolean;
 }
 
 interface CauseRow {
@@ -106,7 +110,7 @@ const rows: readonly CauseRow[] = [
     causes: [
       'the provider for {iss} rejected the token: compare its kind in account {account} (it must be an OIDC provider)',
       'the token was revoked or is not one that {iss} knows',
-      'claims are missing that the provider demands: compare with hallpass token inspect',
+      'claims are missing that the provider demands: see them with hallpass token mint --json',
     ],
   },
   {
@@ -152,6 +156,9 @@ const rows: readonly CauseRow[] = [
   },
 ];
 
+const unreachableIssuer =
+  'the issuer {iss} cannot be reached by AWS, which takes https issuers on the internet only: publish the documents (hallpass issuer export) and use that URL';
+
 /** The three likeliest causes of a refusal, each a sentence that names what to look at. Pure. */
 export function likelyCauses(code: string, message: string, offered: OfferedToAws): readonly string[] {
   const row = rows.find((candidate) => candidate.code.test(code) && (candidate.message?.test(message) ?? true))!;
@@ -159,9 +166,12 @@ export function likelyCauses(code: string, message: string, offered: OfferedToAw
     role: offered.role,
     account: offered.role.split(':')[4] ?? '',
     iss: offered.iss,
-    host: offered.iss.replace(/^https?:\/\//, ''),
+    host: hostOf(offered.iss),
     aud: offered.aud,
     sub: offered.sub,
   };
-  return row.causes.map((cause) => cause.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole));
+  const isHidden = offered.atAws && offered.iss.startsWith('http://');
+  return [...(isHidden ? [unreachableIssuer] : []), ...row.causes]
+    .slice(0, 3)
+    .map((cause) => cause.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole));
 }

@@ -9,6 +9,8 @@ import { expand, type PolicyVersion } from './policy-variable.ts';
 export interface Decision {
   /** `pass`: allowed. `unknown`: it depends on something that is not known here. */
   readonly result: CheckResult;
+  /** A Deny applied. */
+  readonly denied: boolean;
   readonly check: Check;
 }
 
@@ -82,44 +84,35 @@ export function decideAction(judged: readonly JudgedStatement[], action: string)
     statement,
     result: allOf([checkAction(statement, action), ...checks].map((check) => check.result)),
   }));
-  const of = (effect: Statement['effect'], result: CheckResult): Statement | undefined =>
-    applied.find((entry) => entry.statement.effect === effect && entry.result === result)?.statement;
+  const label = (effect: Statement['effect'], result: CheckResult): string | undefined =>
+    applied.find((entry) => entry.statement.effect === effect && entry.result === result)?.statement.label;
 
-  const deny = of('Deny', 'pass');
-  if (deny !== undefined) return decision('fail', action, 'no Deny', `${deny.label} denies ${action}`, deny.label);
-  const maybeDeny = of('Deny', 'unknown');
-  if (maybeDeny !== undefined)
-    return decision(
-      'unknown',
-      action,
-      'no Deny',
-      `${maybeDeny.label} may deny ${action}: not all of it is known here`,
-      maybeDeny.label,
-    );
-  const allow = of('Allow', 'pass');
-  if (allow !== undefined) return decision('pass', action, 'an Allow', `${allow.label} allows ${action}`, allow.label);
-  const maybeAllow = of('Allow', 'unknown');
-  if (maybeAllow !== undefined)
-    return decision(
-      'unknown',
-      action,
-      'an Allow',
-      `${maybeAllow.label} may allow ${action}: not all of it is known here`,
-      maybeAllow.label,
-    );
-  return decision('fail', action, 'an Allow', `no statement allows ${action}`, null);
-}
-
-function decision(
-  result: CheckResult,
-  action: string,
-  expected: string,
-  sentence: string,
-  actual: string | null,
-): Decision {
+  // The first row whose statement exists decides.
+  const rows = [
+    { label: label('Deny', 'pass'), result: 'fail', denied: true, says: 'denies' },
+    { label: label('Deny', 'unknown'), result: 'unknown', denied: false, says: 'may deny, which is not certain here,' },
+    { label: label('Allow', 'pass'), result: 'pass', denied: false, says: 'allows' },
+    {
+      label: label('Allow', 'unknown'),
+      result: 'unknown',
+      denied: false,
+      says: 'may allow, which is not certain here,',
+    },
+    { label: 'no statement', result: 'fail', denied: false, says: 'allows' },
+  ] as const;
+  const row = rows.find((candidate) => candidate.label !== undefined)!;
   return {
-    result,
-    check: { step: 'decision', key: action, operator: 'statements', expected, actual, result, sentence },
+    result: row.result,
+    denied: row.denied,
+    check: {
+      step: 'decision',
+      key: action,
+      operator: 'statements',
+      expected: 'an Allow that applies and no Deny that does',
+      actual: row.label!,
+      result: row.result,
+      sentence: `${row.label!} ${row.says} ${action}`,
+    },
   };
 }
 

@@ -1,8 +1,9 @@
 import type { PlatformIo, Refusal } from '../../domain/credential.ts';
 import type { IdentityToken } from '../../domain/token.ts';
-import type { AwsConfiguration } from './configure.ts';
-import { awsSessionName } from './render.ts';
 import { likelyCauses } from './causes.ts';
+import type { AwsConfiguration } from './configure.ts';
+import { readLimited } from './read-limited.ts';
+import { awsSessionName } from './render.ts';
 
 const timeoutMilliseconds = 3000;
 const longestAnswer = 100_000;
@@ -41,7 +42,7 @@ export async function explainAws(
       await response.body?.cancel();
       return null;
     }
-    return readRefusal(configuration, tag, token, response, (await response.text()).slice(0, longestAnswer));
+    return readRefusal(configuration, tag, token, endpoint, response, await readLimited(response, longestAnswer));
   } catch {
     // Whatever kept the call from being answered says nothing about the trust policy.
     return null;
@@ -69,6 +70,7 @@ function readRefusal(
   configuration: AwsConfiguration,
   tag: string | null,
   token: IdentityToken,
+  endpoint: string,
   response: Response,
   body: string,
 ): Refusal {
@@ -89,6 +91,7 @@ function readRefusal(
       iss: token.claims.iss,
       aud: token.claims.aud,
       sub: token.claims.sub,
+      atAws: /\.amazonaws\.com(?:\.cn)?$/.test(new URL(endpoint).hostname),
     }),
     reasons: readReasons(response.headers.get('x-hallpass-reasons')).map(show),
   };

@@ -1,6 +1,6 @@
 import { quoted } from '../../domain/names.ts';
 import type { Verdict } from '../../domain/trust.ts';
-import type { ConditionContext } from './condition.ts';
+import { conditionContext } from './condition.ts';
 import { checkAction, checkResource, decideAction, judgeStatement, reasonsAgainst } from './decide.ts';
 import { readPolicyDocument, type PolicyDocument, type PolicyKind } from './policy-document.ts';
 
@@ -13,7 +13,15 @@ export interface AwsAccessRequest {
   readonly action: string;
   /** The ARN that the call touches, or `*` where the service knows none. */
   readonly resource: string;
-  readonly context: ConditionContext;
+  /** Condition keys: a string is a single-valued key, a list a multi-valued one. What is not there is absent. */
+  readonly context: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** Every check, passed or not, and the reasons when refused. */
+export interface AwsAccessVerdict extends Verdict {
+  /** A Deny applied; otherwise nothing allowed the call. */
+  readonly explicitDeny: boolean;
+  readonly reasons: readonly string[];
 }
 
 const identityPolicy: PolicyKind = {
@@ -35,11 +43,9 @@ export function readAwsIdentityPolicy(text: string): AwsIdentityPolicy {
 }
 
 /** Decides whether a role's permission policies together allow a call: a Deny in any of them wins. Pure. */
-export function decideAwsAccess(
-  policies: readonly AwsIdentityPolicy[],
-  request: AwsAccessRequest,
-): Verdict & { readonly reasons: readonly string[] } {
-  const { action, resource, context } = request;
+export function decideAwsAccess(policies: readonly AwsIdentityPolicy[], request: AwsAccessRequest): AwsAccessVerdict {
+  const { action, resource } = request;
+  const context = conditionContext(Object.entries(request.context));
   const judged = policies.flatMap((policy) =>
     policy.statements.map((statement) =>
       judgeStatement(policy, statement, context, [
@@ -53,6 +59,7 @@ export function decideAwsAccess(
   return {
     allowed,
     checks: [...checks, decision.check],
+    explicitDeny: decision.denied,
     reasons: allowed
       ? []
       : policies.length === 0
