@@ -14,3 +14,10 @@ export function printError(stderr: Writable, error: unknown): void {
   if (problem.where !== undefined) stderr.write(`  where: ${problem.where}\n`);
   if (problem.mend !== undefined) stderr.write(`  hint:  ${problem.mend}\n`);
 }
+
+/** Prints what the user should know although the work goes on. */
+export function printWarning(stderr: Writable, problem: Problem): void {
+  stderr.write(`warning: ${problem.what}\n`);
+  if (problem.where !== undefined) stderr.write(`  where: ${problem.where}\n`);
+  if (problem.mend !== undefined) stderr.write(`  hint:  ${problem.mend}\n`);
+}
