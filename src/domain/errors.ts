@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'file_write_failed'
   | 'identity_not_allowed'
   | 'internal'
+  | 'interrupted'
   | 'issuer_check_failed'
   | 'issuer_invalid'
   | 'key_damaged'

@@ -1,0 +1,138 @@
+/**
+ * The caller's variables that reach the child, as a table: exact names, or a prefix with `*`. Everything else stays
+ * behind, above all the runner's own cloud identity (`AWS_*`, `GOOGLE_*`, `ARM_*`, `VAULT_*`, `KUBE*` …).
+ */
+const allowed: readonly { readonly about: string; readonly names: readonly string[] }[] = [
+  {
+    about: 'system, language and time',
+    names: ['PATH', 'LANG', 'LANGUAGE', 'LC_*', 'TZ', 'USER', 'LOGNAME', 'SHELL', 'LOCALE_ARCHIVE', 'CI'],
+  },
+  {
+    about: 'terminal',
+    names: [
+      'TERM',
+      'TERM_PROGRAM',
+      'COLORTERM',
+      'NO_COLOR',
+      'FORCE_COLOR',
+      'CLICOLOR*',
+      'COLUMNS',
+      'LINES',
+      'PAGER',
+      'EDITOR',
+    ],
+  },
+  {
+    about: 'proxies',
+    names: ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'all_proxy'],
+  },
+  {
+    about: 'certificate authorities',
+    names: [
+      'SSL_CERT_FILE',
+      'SSL_CERT_DIR',
+      'AWS_CA_BUNDLE',
+      'REQUESTS_CA_BUNDLE',
+      'CURL_CA_BUNDLE',
+      'NODE_EXTRA_CA_CERTS',
+      'GIT_SSL_CAINFO',
+      'GIT_SSL_CAPATH',
+      'NIX_SSL_CERT_FILE',
+      'CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE',
+    ],
+  },
+  {
+    about: 'regions, endpoints and names of projects, which say where but not who',
+    names: [
+      'AWS_REGION',
+      'AWS_DEFAULT_REGION',
+      'AWS_ENDPOINT_URL',
+      'AWS_ENDPOINT_URL_*',
+      'AWS_USE_FIPS_ENDPOINT',
+      'AWS_USE_DUALSTACK_ENDPOINT',
+      'AWS_STS_REGIONAL_ENDPOINTS',
+      'AWS_MAX_ATTEMPTS',
+      'AWS_RETRY_MODE',
+      'AWS_DEFAULT_OUTPUT',
+      'AWS_PAGER',
+      'GOOGLE_PROJECT',
+      'GOOGLE_CLOUD_PROJECT',
+      'GCLOUD_PROJECT',
+      'CLOUDSDK_CORE_PROJECT',
+      'GOOGLE_REGION',
+      'GOOGLE_ZONE',
+      'ARM_SUBSCRIPTION_ID',
+      'ARM_TENANT_ID',
+      'ARM_ENVIRONMENT',
+      'ARM_METADATA_HOSTNAME',
+    ],
+  },
+  { about: 'Terraform and OpenTofu', names: ['TF_*', 'CHECKPOINT_DISABLE', 'TERRAGRUNT_*', 'TG_*'] },
+  {
+    about: 'git',
+    names: [
+      'GIT_CONFIG_GLOBAL',
+      'GIT_CONFIG_SYSTEM',
+      'GIT_CONFIG_NOSYSTEM',
+      'GIT_SSH',
+      'GIT_SSH_COMMAND',
+      'GIT_SSH_VARIANT',
+      'GIT_TERMINAL_PROMPT',
+      'GIT_EXEC_PATH',
+    ],
+  },
+  {
+    about: 'version managers',
+    names: [
+      'ASDF_*',
+      'MISE_*',
+      'TFENV_*',
+      'TENV_*',
+      'TOFUENV_*',
+      'TGENV_*',
+      'PYENV_*',
+      'RBENV_*',
+      'GOENV_*',
+      'NODENV_*',
+    ],
+  },
+];
+
+/** Excepted from the table: they carry credentials, or would replace what Hallpass supplies. */
+const excepted: readonly RegExp[] = [
+  /^TF_VAR_tfc_.*_dynamic_credentials$/,
+  /^TF_REATTACH_PROVIDERS$/,
+  /^(?!TF_).*(?:TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY)/i,
+];
+
+/** They open registries and repositories, which only `init` and `get` need. */
+const forDownloads: readonly string[] = [
+  'TF_TOKEN_*',
+  'SSH_AUTH_SOCK',
+  'GIT_ASKPASS',
+  'SSH_ASKPASS',
+  'GIT_CONFIG_COUNT',
+  'GIT_CONFIG_KEY_*',
+  'GIT_CONFIG_VALUE_*',
+  'NETRC',
+];
+
+const exact = new Set(allowed.flatMap((row) => row.names).filter((name) => !name.endsWith('*')));
+const prefixes = prefixesOf(allowed.flatMap((row) => row.names));
+const downloadExact = new Set(forDownloads.filter((name) => !name.endsWith('*')));
+const downloadPrefixes = prefixesOf(forDownloads);
+
+/** Whether one of the caller's variables reaches the child without being named. Pure. */
+export function isAllowed(name: string, downloads: boolean): boolean {
+  if (downloadExact.has(name) || startsWithOne(name, downloadPrefixes)) return downloads;
+  if (excepted.some((pattern) => pattern.test(name))) return false;
+  return exact.has(name) || startsWithOne(name, prefixes);
+}
+
+function prefixesOf(names: readonly string[]): readonly string[] {
+  return names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1));
+}
+
+function startsWithOne(name: string, all: readonly string[]): boolean {
+  return all.some((prefix) => name.startsWith(prefix));
+}

@@ -1,0 +1,259 @@
+import { existsSync } from 'node:fs';
+import { mkdir, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { CredentialRequest, CredentialSet, PlatformIo } from '../domain/credential.ts';
+import { phaseOf } from '../domain/workload.ts';
+import { revealed, Secret } from '../domain/secret.ts';
+import type { IdentityToken } from '../domain/token.ts';
+import { inputVariableName, platforms } from '../platforms/index.ts';
+import { checkedBase, diskBase, freeBytes, openBase } from './base-directory.ts';
+import type { HomeLink } from './caller-home.ts';
+import { childEnvironment, type ChildEnvironment, type InstalledSet, type PlatformFacts } from './child-environment.ts';
+import {
+  configurationDirectory,
+  directoryName,
+  directoryNames,
+  makeConfigurationDirectory,
+  removeSlot,
+  takeSlot,
+  type SlotWish,
+  writeSecretFile,
+} from './directory.ts';
+import { clearSlot } from './leftovers.ts';
+import { openOutput, type PhaseOutput } from './output.ts';
+import { ownerNote, ownPart, writeOwner, type OwnerNote } from './owner.ts';
+import type { Command, PhaseIo, PhaseRun } from './phase.ts';
+import { SecretList } from './redaction.ts';
+
+/** The private places of a phase, and what lies in them. */
+export interface OpenEnvironment {
+  readonly run: PhaseRun;
+  readonly io: PhaseIo;
+  /** The private directory: credentials, HOME. */
+  readonly directory: string;
+  /** A second one on disk: TMPDIR, and raw output where RAM is short. */
+  readonly diskDirectory: string;
+  readonly home: string;
+  readonly temporaryDirectory: string;
+  readonly secrets: SecretList;
+  readonly output: PhaseOutput;
+  readonly installed: Installed[];
+  note: OwnerNote;
+  /** No configuration may be installed any more. */
+  isClosing: boolean;
+  readonly reported: Set<string>;
+}
+
+/** A configuration in place, with the token that it was made from. */
+export interface Installed extends InstalledSet {
+  readonly request: CredentialRequest;
+  readonly directory: string;
+  set: CredentialSet;
+  token: IdentityToken;
+}
+
+/** Makes the private places of a phase. Nothing has been minted yet. */
+export async function openEnvironment(run: PhaseRun, io: PhaseIo): Promise<OpenEnvironment> {
+  const taken: string[] = [];
+  try {
+    const environment = await openPlaces(run, io, taken);
+    for (const [name, value] of [...run.variables, ...run.terraformVariables]) {
+      if (value instanceof Secret) addSecret(environment, name, value.reveal());
+    }
+    // A value that no process can be given stops here, before any token.
+    childVariables(environment, run.command);
+    return environment;
+  } catch (error) {
+    for (const slot of taken) await removeSlot(slot).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<OpenEnvironment> {
+  const { settings } = run;
+  const stem = directoryName(directoryNames(run.lease.workload));
+  const take = async (wish: Pick<SlotWish, 'base' | 'stem' | 'note' | 'passOverForeign' | 'demanded'>) => {
+    const clear = (directory: string): Promise<void> =>
+      clearSlot(directory, { settings, audit: run.audit, now: io.now, report: run.report });
+    const slot = await takeSlot({ ...wish, now: io.now, clear });
+    taken.push(slot);
+    return slot;
+  };
+  const base = await openBase(settings.runDirectory);
+  const nowhere = ownerNote({ lease: run.lease.id, temporaryDirectory: '', now: io.now() });
+  const diskDirectory = await take({
+    base: await checkedBase(diskBase),
+    stem: `${stem}.tmp`,
+    note: nowhere,
+    passOverForeign: true,
+  });
+  const temporaryDirectory = join(diskDirectory, 't');
+  const note = { ...nowhere, temporaryDirectory };
+  await writeOwner(diskDirectory, note);
+  const demanded = run.directoryHint === undefined ? {} : { demanded: run.directoryHint };
+  const directory = await take({ base, stem, note, passOverForeign: false, ...demanded });
+  const home = join(directory, 'home');
+  for (const made of [temporaryDirectory, home]) await mkdir(made, { mode: 0o700 });
+  const secrets = new SecretList();
+  const output = await openOutput({
+    directory: join((await hasRoom(directory)) ? directory : diskDirectory, ownPart),
+    stdout: io.stdout,
+    stderr: io.stderr,
+    redact: settings.redact,
+    secrets,
+  });
+  return {
+    run,
+    io,
+    directory,
+    diskDirectory,
+    home,
+    temporaryDirectory,
+    secrets,
+    output,
+    installed: [],
+    note,
+    isClosing: false,
+    reported: new Set(),
+  };
+}
+
+/** Raw output stays until the phase has ended; a small RAM disk would fill up and break the apply. */
+const roomForOutput = 256 * 1024 * 1024;
+
+async function hasRoom(directory: string): Promise<boolean> {
+  return (await freeBytes(directory)) >= roomForOutput;
+}
+
+/** From now on the value is replaced in output; says once when it is too short for that. */
+export function addSecret(environment: OpenEnvironment, name: string, value: string): void {
+  if (environment.secrets.add(value)) return;
+  warn(environment, {
+    what: `the value of ${name} is too short to be hidden in output (under 8 characters)`,
+    mend: 'use a longer value, or keep it out of the output',
+  });
+}
+
+/** Reports a warning, each once a phase. */
+export function warn(environment: OpenEnvironment, problem: { what: string; mend?: string }): void {
+  if (environment.reported.has(problem.what)) return;
+  environment.reported.add(problem.what);
+  environment.run.report({
+    type: 'warning',
+    text: problem.what,
+    ...(problem.mend === undefined ? {} : { mend: problem.mend }),
+  });
+}
+
+/** The world as a platform may touch it for one configuration. */
+export function platformIo(environment: OpenEnvironment, request: CredentialRequest, stop: AbortSignal): PlatformIo {
+  const { run, io, directory } = environment;
+  const { workload } = run.lease;
+  return {
+    fetch: (input, init) => {
+      const signals = init?.signal ? [stop, init.signal] : [stop];
+      return io.fetch(input, { ...init, signal: AbortSignal.any(signals) });
+    },
+    now: io.now,
+    directory: configurationDirectory(directory, request.platform, request.tag),
+    sessionName: `${'runId' in workload ? workload.runId : workload.planId}-${phaseOf(workload)}`,
+    environment: endpointVariables(environment),
+  };
+}
+
+/** The child's environment before any credentials, without secrets: regions and endpoints. */
+function endpointVariables(environment: OpenEnvironment): Record<string, string> {
+  const { variables } = childVariables({ ...environment, installed: [] }, environment.run.command);
+  return Object.fromEntries([...variables].filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
+/** Puts a configuration in place: files first, then it counts. */
+export async function install(
+  environment: OpenEnvironment,
+  request: CredentialRequest,
+  token: IdentityToken,
+  set: CredentialSet,
+): Promise<void> {
+  if (environment.isClosing) return;
+  addSetSecrets(environment, request, set);
+  const { platform, tag, offered } = request;
+  const directory = await makeConfigurationDirectory(environment.directory, platform, tag);
+  await writeFiles(directory, set);
+  environment.installed.push({ platform, tag, set, request, directory, token });
+  environment.run.report({ type: 'credentials_ready', platform, tag, offered, expiresAt: set.expiresAt });
+}
+
+export async function writeFiles(directory: string, set: Pick<CredentialSet, 'files'>): Promise<void> {
+  for (const file of set.files) await writeSecretFile(join(directory, file.name), revealed(file.contents));
+}
+
+/** All that a set holds as {@link Secret} is looked for in the output. */
+export function addSetSecrets(environment: OpenEnvironment, request: CredentialRequest, set: CredentialSet): void {
+  const values = [...Object.entries(set.environment), ...set.files.map((file) => [file.name, file.contents] as const)];
+  for (const [name, value] of values) {
+    if (value instanceof Secret) addSecret(environment, `${request.platform} ${name}`, value.reveal());
+  }
+}
+
+/** Once all configurations are in place: what the platforms need for all of them at once. */
+export async function installTogether(environment: OpenEnvironment): Promise<void> {
+  for (const { files, directory } of togetherParts(environment)) {
+    if (files.length === 0) continue;
+    await mkdir(directory, { mode: 0o700, recursive: true });
+    await writeFiles(directory, { files });
+  }
+}
+
+function togetherParts(environment: OpenEnvironment) {
+  return platforms.flatMap((platform) => {
+    const parts = environment.installed.filter((one) => one.platform === platform.id);
+    if (platform.together === undefined || parts.every((one) => one.tag === null)) return [];
+    const directory = join(environment.directory, platform.id);
+    return [{ id: platform.id, directory, ...platform.together(parts, directory) }];
+  });
+}
+
+/** A command's variables, and what they need in the private HOME. */
+export function childVariables(environment: OpenEnvironment, command: Command): ChildEnvironment {
+  const { run, home, temporaryDirectory, installed } = environment;
+  const together = new Map(togetherParts(environment).map((part) => [part.id, part.environment]));
+  const facts: PlatformFacts[] = platforms.map((platform) => ({
+    id: platform.id,
+    inputVariable: inputVariableName(platform.id),
+    conflicts: platform.conflicts,
+    together: together.get(platform.id) ?? {},
+  }));
+  return childEnvironment({
+    settings: run.settings,
+    command,
+    home,
+    temporaryDirectory,
+    variables: run.variables,
+    terraformVariables: run.terraformVariables,
+    installed,
+    platforms: facts,
+    exists: existsSync,
+  });
+}
+
+/** Shows parts of the caller's home in the private one. A second command of the phase finds them there. */
+export async function linkHome(home: string, links: readonly HomeLink[]): Promise<void> {
+  for (const { below, target } of links) {
+    const path = join(home, below);
+    await mkdir(dirname(path), { mode: 0o700, recursive: true });
+    await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+}
+
+/** Notes the processes that were started, so that a later Hallpass can end them if this one dies. */
+export async function noteProcesses(
+  environment: OpenEnvironment,
+  processes: Pick<OwnerNote, 'child' | 'init' | 'command'>,
+): Promise<void> {
+  environment.note = { ...environment.note, ...processes };
+  await Promise.all(
+    [environment.directory, environment.diskDirectory].map((slot) => writeOwner(slot, environment.note)),
+  );
+}

@@ -1,0 +1,64 @@
+import { performance } from 'node:perf_hooks';
+import { AppError } from '../domain/errors.ts';
+import type { PhaseEvent } from './phase.ts';
+import { signalExitCode, type RunningProgram } from './process.ts';
+import { forwarded, pressCounter, type SignalSource, type StopSignal } from './signals.ts';
+
+/** Somebody stopped the phase before its command ran. What was made has been taken down. */
+export class PhaseInterrupted extends AppError {
+  readonly signal: StopSignal;
+  /** 128 and the signal's number, as a shell says it. */
+  readonly exitCode: number;
+
+  constructor(signal: StopSignal) {
+    super('interrupted', { what: `interrupted by ${signal}; the command was not started` });
+    this.signal = signal;
+    this.exitCode = signalExitCode(signal);
+  }
+}
+
+/** What signals do in a phase: before the command they end it, with the command they are passed on, after it they wait. */
+export interface PhaseSignals {
+  /** Ends all waiting once somebody wants to stop; its reason is a {@link PhaseInterrupted}. */
+  readonly stopped: AbortSignal;
+  /** Whether this phase's commands have been asked to stop. */
+  wasForwarded(): boolean;
+  /** Passes signals on to a program until the returned function is called. */
+  forwardTo(program: RunningProgram): () => void;
+  close(): void;
+}
+
+/**
+ * Listens to signals for one phase.
+ *
+ * @param onLate called when somebody presses again while the phase is being taken down: stop waiting for slow readers
+ */
+export function watchSignals(
+  source: SignalSource,
+  report: (event: PhaseEvent) => void,
+  onLate: () => void,
+): PhaseSignals {
+  const stopping = new AbortController();
+  const press = pressCounter(() => performance.now());
+  let program: RunningProgram | null = null;
+  let hasForwarded = false;
+  const stop = source.listen((signal) => {
+    if (press(signal) === null) return;
+    if (!stopping.signal.aborted) stopping.abort(new PhaseInterrupted(signal));
+    if (program === null) return onLate();
+    hasForwarded = true;
+    program.signal(forwarded(signal));
+    report({ type: 'signal_forwarded', signal: forwarded(signal) });
+  });
+  return {
+    stopped: stopping.signal,
+    wasForwarded: () => hasForwarded,
+    forwardTo: (running) => {
+      program = running;
+      return () => {
+        program = null;
+      };
+    },
+    close: stop,
+  };
+}

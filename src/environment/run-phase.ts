@@ -1,0 +1,121 @@
+import type { CredentialRequest } from '../domain/credential.ts';
+import { revealed } from '../domain/secret.ts';
+import type { IdentityToken } from '../domain/token.ts';
+import { install, installTogether, openEnvironment, platformIo, type OpenEnvironment } from './open.ts';
+import type { PhaseEnvironment, PhaseIo, PhaseOutcome, PhaseRun } from './phase.ts';
+import { PhaseInterrupted, watchSignals, type PhaseSignals } from './phase-signals.ts';
+import { runCommand } from './run-command.ts';
+import { tearDown } from './teardown.ts';
+import { findCommand } from './find-command.ts';
+
+/**
+ * Runs one command as one phase of a workload: private directory, tokens, credentials, command, teardown.
+ *
+ * @returns what became of the command; an exit code of 126 or 127 when it cannot run, for which no token is made, and
+ *   128 and the signal's number when somebody stopped it
+ * @throws {AppError} when a setting is wrong, a token is not given, or the private directory cannot be made
+ * @see docs/architecture.md, one phase from start to end
+ */
+export async function runPhase(run: PhaseRun, io: PhaseIo): Promise<PhaseOutcome> {
+  const missing = await cannotRun(run);
+  if (missing !== null) return missing;
+  try {
+    await using environment = await openPhase(run, io);
+    return await environment.run(run.command);
+  } catch (error) {
+    if (error instanceof PhaseInterrupted) return stopped(error);
+    throw error;
+  }
+}
+
+/**
+ * Opens the environment of a phase with all its credentials in place, for callers that run several commands in it.
+ *
+ * @throws {PhaseInterrupted} when somebody stops it meanwhile; everything has been taken down then, as on any error
+ */
+export async function openPhase(run: PhaseRun, io: PhaseIo): Promise<PhaseEnvironment> {
+  const environment = await openEnvironment(run, io);
+  const signals = watchSignals(io.signals, run.report, () => environment.output.abandon());
+  const phase = phaseEnvironment(environment, signals);
+  try {
+    await obtainAll(environment, signals);
+    return phase;
+  } catch (error) {
+    await phase[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Looks for the program before anything is made for it. */
+async function cannotRun(run: PhaseRun): Promise<PhaseOutcome | null> {
+  const { settings, variables, command, report } = run;
+  const path = variables.get('PATH') ?? settings.parentEnvironment['PATH'];
+  const found = await findCommand(command, {
+    path: path === undefined ? undefined : revealed(path),
+    workingDirectory: settings.workingDirectory,
+  });
+  if (found.path !== null) return null;
+  const { what, where, mend } = found.problem;
+  report({ type: 'warning', text: where === undefined ? what : `${what}: ${where}`, ...(mend ? { mend } : {}) });
+  return { exitCode: found.exitCode, signal: null, refusals: [], directory: '' };
+}
+
+async function obtainAll(environment: OpenEnvironment, signals: PhaseSignals): Promise<void> {
+  const { requests } = environment.run;
+  await orStopped(
+    signals.stopped,
+    everySettled(
+      requests.map(async (request) => {
+        const token = await mint(environment, request); // audited, then released
+        const set = await request.obtain(token, platformIo(environment, request, signals.stopped));
+        await install(environment, request, token, set);
+      }),
+    ),
+  );
+  await installTogether(environment);
+}
+
+async function mint(environment: OpenEnvironment, request: CredentialRequest): Promise<IdentityToken> {
+  const { tokens, lease, tokenLifetimeSeconds, report } = environment.run;
+  const { platform, tag, offered, audience } = request;
+  const token = await tokens.mint({
+    lease,
+    audience,
+    purpose: { platform, tag, offered },
+    ...(tokenLifetimeSeconds !== null && request.rereadsToken ? { lifetimeSeconds: tokenLifetimeSeconds } : {}),
+  });
+  environment.secrets.add(token.compact.reveal());
+  const { compact: _, ...shown } = token;
+  report({ type: 'token_minted', token: shown, request });
+  return token;
+}
+
+function phaseEnvironment(environment: OpenEnvironment, signals: PhaseSignals): PhaseEnvironment {
+  return {
+    directory: environment.directory,
+    run: (command) => runCommand(environment, signals, command),
+    [Symbol.asyncDispose]: () => tearDown(environment, signals),
+  };
+}
+
+/** Waits for all, then throws the first error: what arrives late must still be installed, to be taken down. */
+async function everySettled(work: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+async function orStopped(stop: AbortSignal, work: Promise<void>): Promise<void> {
+  stop.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onStop = (): void => reject(stop.reason as Error);
+  stop.addEventListener('abort', onStop);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    stop.removeEventListener('abort', onStop);
+  }
+}
+
+function stopped(error: PhaseInterrupted): PhaseOutcome {
+  return { exitCode: error.exitCode, signal: error.signal, refusals: [], directory: '' };
+}
