@@ -46,7 +46,7 @@ export async function ensureKeyEncryptionKey(place: KeyEncryptionKeyPlace): Prom
   if (current !== undefined) return current;
   await openPrivateDirectory(dirname(place.file), `the directory of ${what}`);
   try {
-    await createPrivateFile(place.file, [text([newKey()])]);
+    await createPrivateFile(place.file, [rendered([newKey()])]);
   } catch (error) {
     if (!(error instanceof AppError && error.code === 'file_exists')) throw error;
   }
@@ -60,7 +60,7 @@ export async function ensureKeyEncryptionKey(place: KeyEncryptionKeyPlace): Prom
 export async function addKeyEncryptionKey(place: KeyEncryptionKeyPlace): Promise<KeyEncryptionKey> {
   return underLock(place, async () => {
     const key = newKey();
-    await writePrivateFile(place.file, text([key, ...(await readKeyEncryptionKeys(place))]));
+    await writePrivateFile(place.file, rendered([key, ...(await readKeyEncryptionKeys(place))]));
     return key;
   });
 }
@@ -69,7 +69,7 @@ export async function addKeyEncryptionKey(place: KeyEncryptionKeyPlace): Promise
 export async function forgetEarlierKeys(place: KeyEncryptionKeyPlace): Promise<void> {
   await underLock(place, async () => {
     const [current] = await readKeyEncryptionKeys(place);
-    if (current !== undefined) await writePrivateFile(place.file, text([current]));
+    if (current !== undefined) await writePrivateFile(place.file, rendered([current]));
   });
 }
 
@@ -81,7 +81,8 @@ async function underLock<T>(place: KeyEncryptionKeyPlace, work: () => Promise<T>
 
 function parseKeys(contents: string, file: string): readonly KeyEncryptionKey[] {
   const lines = contents.trim().split('\n');
-  if (lines.every((entry) => line.test(entry))) return lines.map((entry) => identified(Buffer.from(entry, 'base64url')));
+  if (lines.every((entry) => line.test(entry)))
+    return lines.map((entry) => identified(Buffer.from(entry, 'base64url')));
   throw new AppError('key_encryption_key_invalid', {
     what: `${what} in ${file} is damaged: it must be 43 characters of base64url`,
     where: file,
@@ -98,7 +99,7 @@ function newKey(): KeyEncryptionKey {
   return identified(randomBytes(32));
 }
 
-function text(keys: readonly KeyEncryptionKey[]): string {
+function rendered(keys: readonly KeyEncryptionKey[]): string {
   return keys.map(({ bytes }) => `${Buffer.from(bytes).toString('base64url')}\n`).join('');
 }
 

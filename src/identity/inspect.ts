@@ -1,0 +1,47 @@
+import { AppError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
+import { parseStrictJson } from './strict-json.ts';
+
+/** The readable parts of a compact JWS. Nothing about it is known to be true. */
+export interface InspectedToken {
+  readonly header: Readonly<Record<string, Json>>;
+  readonly claims: Readonly<Record<string, Json>>;
+}
+
+/** AWS takes tokens of up to 20,000 characters, the most of all platforms. */
+const longestToken = 20_000;
+
+/**
+ * Decodes a compact token without verifying it.
+ *
+ * @throws {AppError} `token_invalid`, never quoting the token
+ * @see RFC 7515 section 3.1
+ */
+export function inspectToken(compact: string): InspectedToken {
+  if (compact.length > longestToken)
+    throw malformed(`it has ${compact.length} characters; ${longestToken} are the most`);
+  const parts = compact.split('.');
+  if (parts.length !== 3) throw malformed(`it has ${parts.length} parts instead of three`);
+  if (!parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part))) throw malformed('a part of it is not base64url');
+  return { header: decoded(parts[0]!, 'header'), claims: decoded(parts[1]!, 'claims') };
+}
+
+function decoded(part: string, name: string): Readonly<Record<string, Json>> {
+  let value: unknown;
+  try {
+    value = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')));
+  } catch (error) {
+    // The duplicate's name is worth saying; what JSON.parse says would quote the token.
+    const twice = error instanceof SyntaxError && error.message.includes('stands in it twice');
+    throw malformed(`its ${name} ${twice ? `are ambiguous: ${error.message}` : 'are not JSON'}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, Json>;
+  throw malformed(`its ${name} are not a JSON object`);
+}
+
+function malformed(reason: string): AppError {
+  return new AppError('token_invalid', {
+    what: `this is not a token: ${reason}`,
+    mend: 'pass the compact form, header.claims.signature',
+  });
+}
