@@ -1,4 +1,131 @@
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
-import type { CommandFactory } from './context.ts';
+import { SettingsError, UsageError } from '../domain/errors.ts';
+import { readSandboxConfig, sandboxConfigJsonSchema, type SandboxConfig } from '../sandbox/config.ts';
+import { sandboxSentence } from '../sandbox/log.ts';
+import { openSandbox, type Sandbox } from '../sandbox/open.ts';
+import type { CliContext, CommandFactory } from './context.ts';
 
-export const command: CommandFactory = () => new Command('sandbox');
+interface SandboxFlags {
+  readonly config?: string;
+  readonly json?: true;
+  readonly log?: string;
+  readonly schema?: true;
+}
+
+const help = `
+Roles and providers come from the file, with native IAM policy documents; docs/guides/sandbox.md explains it.
+Everything that the stand-ins know is in memory and ends with them.
+
+Example:
+  hallpass sandbox --config sandbox.yaml
+`;
+
+/** `hallpass sandbox`: the stand-ins of the platforms, until SIGTERM or SIGINT. */
+export const command: CommandFactory = (context) =>
+  new Command('sandbox')
+    .description('Strict stand-ins of the platforms, on loopback, until Ctrl-C')
+    .option('--config <file>', 'what the stand-ins know: accounts, trusted issuers, roles (YAML)')
+    .option('--json', 'print one JSON line when ready, and log in JSON Lines')
+    .option('--log <file>', 'append the log to this file as JSON Lines, beside the sentences on stderr')
+    .option('--schema', 'print the JSON Schema of the configuration file, and end')
+    .addHelpText('after', help)
+    .action((flags) => serve(flags, context));
+
+async function serve(flags: SandboxFlags, context: CliContext): Promise<void> {
+  if (flags.schema) {
+    context.stdout.write(`${JSON.stringify(sandboxConfigJsonSchema(), null, 2)}\n`);
+    return;
+  }
+  if (flags.config === undefined)
+    throw new UsageError({
+      what: 'hallpass sandbox needs a configuration file',
+      where: '--config',
+      mend: 'give --config FILE; examples/sandbox.yaml is one to start from',
+    });
+  const config = await readConfigFile(resolve(context.settings.workingDirectory, flags.config));
+  const logFile = flags.log === undefined ? null : await openLog(resolve(context.settings.workingDirectory, flags.log));
+  const stopped = untilStopped();
+  const sandbox = await openSandbox({
+    config,
+    now: context.now,
+    fetch: context.fetch,
+    log(line) {
+      const json = `${JSON.stringify(line)}\n`;
+      context.stderr.write(flags.json ? json : `${sandboxSentence(line)}\n`);
+      logFile?.write(json);
+    },
+  });
+  try {
+    context.stdout.write(flags.json ? readyLine(sandbox) : readyText(sandbox, config));
+    await stopped;
+  } finally {
+    await sandbox.close();
+    if (logFile !== null) await new Promise((done) => logFile.end(done));
+  }
+}
+
+async function readConfigFile(path: string): Promise<SandboxConfig> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new SettingsError(
+      {
+        what: `the sandbox configuration cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+        where: path,
+        mend: 'give the path of a YAML file; examples/sandbox.yaml is one to start from',
+      },
+      { cause: error },
+    );
+  }
+  return readSandboxConfig(text, dirname(path), basename(path));
+}
+
+async function openLog(path: string): Promise<WriteStream> {
+  const stream = createWriteStream(path, { flags: 'a', mode: 0o600 });
+  try {
+    await once(stream, 'open');
+  } catch (error) {
+    throw new SettingsError(
+      {
+        what: `the log cannot be written: ${(error as NodeJS.ErrnoException).code}`,
+        where: `--log ${path}`,
+        mend: 'give a file in a directory that exists and that you may write to',
+      },
+      { cause: error },
+    );
+  }
+  return stream;
+}
+
+/** Listens before anything is served, so that a signal in the first moment is not lost. */
+function untilStopped(): Promise<void> {
+  return new Promise((stopped) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped());
+  });
+}
+
+function readyLine(sandbox: Sandbox): string {
+  return `${JSON.stringify({ ready: true, endpoints: sandbox.endpoints, environment: sandbox.environment })}\n`;
+}
+
+function readyText(sandbox: Sandbox, config: SandboxConfig): string {
+  const { account, roles, session_seconds: sessionSeconds } = config.aws;
+  return [
+    `The AWS stand-in plays account ${account} with ${roles.length} role${roles.length === 1 ? '' : 's'} at ${sandbox.endpoints.aws}, until Ctrl-C.`,
+    ...(sessionSeconds === undefined
+      ? []
+      : [
+          `Credentials end after ${sessionSeconds} s, whatever the caller asks for${sessionSeconds < 900 ? ' (AWS never gives less than 900 s)' : ''}.`,
+        ]),
+    'To use it, copy into another shell:',
+    '',
+    ...Object.entries(sandbox.environment).map(([name, value]) => `export ${name}=${value}`),
+    '',
+    '',
+  ].join('\n');
+}

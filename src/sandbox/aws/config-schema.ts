@@ -1,0 +1,99 @@
+import { z } from 'zod';
+
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** https anywhere; http only where nobody else can listen in. */
+function mayBeFetched(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback.test(url.hostname));
+}
+
+const seconds = (least: number, most: number) => z.int().min(least).max(most);
+
+const policyDocument = z
+  .union([z.string().min(1), z.record(z.string(), z.json())])
+  .describe('a native IAM policy document, its JSON as text, or the path of a file with it');
+
+const tags = z.record(z.string().min(1).max(128), z.string().max(256));
+
+const provider = z.strictObject({
+  url: z
+    .string()
+    .min(8)
+    .max(255)
+    .refine(mayBeFetched, 'must be an https URL (http only on loopback), exactly as iss in the tokens')
+    .refine((url) => !/[?#@]/.test(url), 'may have no query, fragment or user name')
+    .describe('URL of the OIDC provider; must equal iss'),
+  client_ids: z.array(z.string().min(1).max(255)).max(100).default([]).describe('audiences that this provider accepts'),
+  fetch_from: z
+    .string()
+    .refine(mayBeFetched, 'must be an https URL (http only on loopback)')
+    .optional()
+    .describe('where discovery and keys are really fetched, when url cannot be reached from here'),
+});
+
+const role = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w+=,.@-]{1,64}$/, 'must have 1 to 64 letters, digits or any of _+=,.@-')
+    .describe('name of the role, without its path'),
+  path: z
+    .string()
+    .max(512)
+    .regex(/^\/(?:[\x21-\x2e\x30-\x7e]+\/)*$/, 'must start and end with /')
+    .default('/')
+    .describe('IAM path, such as /terraform/'),
+  trust_policy: policyDocument,
+  policies: z.array(policyDocument).default([]).describe('identity policies: what the role may do'),
+  max_session_duration: seconds(3600, 43_200).default(3600).describe('seconds, as in IAM'),
+  tags: tags.default({}).describe('tags of the role, for iam:ResourceTag and aws:PrincipalTag'),
+});
+
+/** The part `aws` of a sandbox configuration: one table of what may be set, also the source of its JSON Schema. */
+export const awsSchema = z.strictObject({
+  port: z.int().min(0).max(65_535).default(0).describe('port on 127.0.0.1; 0 picks a free one'),
+  account: z
+    .union([z.string(), z.number().transform((value) => String(value))])
+    .pipe(z.string().regex(/^\d{12}$/, 'must be 12 digits; put them in quotes when they start with 0'))
+    .default('111122223333')
+    .describe('the account that the stand-in plays'),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be the name of a Region, such as us-east-1')
+    .default('us-east-1')
+    .describe('the only Region in which requests are taken, beside the global endpoint of STS'),
+  session_seconds: seconds(1, 43_200)
+    .optional()
+    .describe(
+      'life of temporary credentials whatever the caller asks for; may be shorter than the 900 s of AWS, to test renewal',
+    ),
+  clock_skew_seconds: seconds(0, 900)
+    .default(0)
+    .describe('tolerance for exp, nbf and iat; AWS does not publish its own, so that relying on one would be luck'),
+  key_cache_seconds: seconds(0, 86_400)
+    .default(300)
+    .describe("how long an issuer's keys are kept; AWS does not publish its own"),
+  key_refetch_seconds: seconds(0, 3600)
+    .default(10)
+    .describe('on an unknown key id keys are read again, but not within this time of the last reading'),
+  providers: z
+    .array(provider)
+    .max(100)
+    .default([])
+    .describe('OIDC providers of the account: the issuers that it trusts'),
+  roles: z.array(role).default([]),
+  parameters: z
+    .record(z.string().regex(/^[\w./-]{1,1011}$/, 'is not a parameter name'), z.string().min(1).max(4096))
+    .default({})
+    .describe('SSM parameters that exist from the start: name and String value'),
+  latency_milliseconds: z
+    .record(
+      z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/, 'must be an action, such as ssm:PutParameter'),
+      z.int().min(0).max(60_000),
+    )
+    .default({})
+    .describe('how long an action takes, by its name: makes an apply long enough to test renewal'),
+});
+
+export type AwsSchema = z.infer<typeof awsSchema>;

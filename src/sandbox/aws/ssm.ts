@@ -1,0 +1,445 @@
+import type { Json, JsonObject } from '../../domain/json.ts';
+import type { ActionRequest, AwsAccount, JsonHandler } from './action.ts';
+import { requireAccess } from './authorize.ts';
+import type { Parameter, ParameterStore } from './parameter-store.ts';
+import { AwsRefusal } from './refusal.ts';
+
+/**
+ * The actions of SSM Parameter Store that Terraform's `aws_ssm_parameter` resource and data source, the AWS CLI and
+ * boto3 call, over the JSON 1.1 protocol. Values of SecureString parameters stay in memory, unencrypted.
+ *
+ * @see AWS Systems Manager API Reference; Service Authorization Reference, "Actions, resources, and condition keys"
+ */
+export const ssmActions: Readonly<Record<string, JsonHandler>> = {
+  PutParameter: putParameter,
+  GetParameter: getParameter,
+  GetParameters: getParameters,
+  GetParametersByPath: getParametersByPath,
+  DescribeParameters: describeParameters,
+  DeleteParameter: deleteParameter,
+  DeleteParameters: deleteParameters,
+  AddTagsToResource: addTagsToResource,
+  RemoveTagsFromResource: removeTagsFromResource,
+  ListTagsForResource: listTagsForResource,
+};
+
+/** One SSM call bound to the parameters of its Region, with the questions that every action asks. */
+interface SsmCall {
+  readonly request: ActionRequest<JsonObject>;
+  readonly account: AwsAccount;
+  readonly store: ParameterStore;
+}
+
+const types = ['String', 'StringList', 'SecureString'] as const;
+const tiers = ['Standard', 'Advanced', 'Intelligent-Tiering'];
+const mostTags = 50;
+
+function open(request: ActionRequest<JsonObject>, account: AwsAccount): SsmCall {
+  return { request, account, store: account.parametersIn(request.caller.region) };
+}
+
+function putParameter(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const name = nameIn(request.parameters, 'Name');
+  const overwrite = request.parameters['Overwrite'] === true;
+  const tags = tagsIn(request.parameters['Tags']);
+  const existing = ssm.store.get(name);
+  allow(ssm, 'PutParameter', name, {
+    'ssm:Overwrite': String(overwrite),
+    ...tagContext(tags),
+    ...(existing && resourceTags(existing)),
+  });
+  if (existing && !overwrite)
+    throw new AwsRefusal(
+      'ParameterAlreadyExists',
+      400,
+      'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.',
+    );
+  if (existing && tags.size > 0)
+    throw validation(
+      "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag.",
+    );
+  if (tags.size > 0) allow(ssm, 'AddTagsToResource', name, tagContext(tags));
+  const parameter = parameterFrom(ssm, name, existing, tags);
+  ssm.store.set(name, parameter);
+  return { Tier: parameter.tier, Version: parameter.version };
+}
+
+/** A new parameter, or the next version of one. */
+function parameterFrom(
+  { request: { parameters, caller }, account }: SsmCall,
+  name: string,
+  existing: Parameter | undefined,
+  tags: ReadonlyMap<string, string>,
+): Parameter {
+  const value = textIn(parameters, 'Value');
+  const type = textIn(parameters, 'Type', existing?.type ?? '');
+  if (!types.includes(type as Parameter['type']))
+    throw validation(
+      type === ''
+        ? 'A parameter type is required when you create a parameter.'
+        : constraint(type, 'type', `Member must satisfy enum value set: [${types.join(', ')}]`),
+    );
+  const tier = textIn(parameters, 'Tier', existing?.tier ?? 'Standard');
+  if (!tiers.includes(tier))
+    throw validation(constraint(tier, 'tier', `Member must satisfy enum value set: [${tiers.join(', ')}]`));
+  const limit = tier === 'Standard' ? 4096 : 8192;
+  if (Buffer.byteLength(value) > limit)
+    throw validation(`${tier} tier parameters support a maximum parameter value of ${limit} characters.`);
+  if (value === '') throw validation(constraint('', 'value', 'Member must have length greater than or equal to 1'));
+  const allowedPattern = optionalText(parameters, 'AllowedPattern', existing?.allowedPattern ?? null);
+  requirePattern(allowedPattern, value);
+  return {
+    name,
+    type: type as Parameter['type'],
+    value,
+    version: (existing?.version ?? 0) + 1,
+    description: optionalText(parameters, 'Description', existing?.description ?? null),
+    allowedPattern,
+    dataType: textIn(parameters, 'DataType', existing?.dataType ?? 'text'),
+    tier: tier === 'Intelligent-Tiering' ? (Buffer.byteLength(value) > 4096 ? 'Advanced' : 'Standard') : tier,
+    keyId: type === 'SecureString' ? optionalText(parameters, 'KeyId', existing?.keyId ?? 'alias/aws/ssm') : null,
+    modifiedAt: account.now(),
+    modifiedBy: caller.session.arn,
+    tags: existing?.tags ?? tags,
+  };
+}
+
+function requirePattern(allowedPattern: string | null, value: string): void {
+  if (allowedPattern === null || allowedPattern === '') return;
+  let holds = false;
+  try {
+    holds = new RegExp(allowedPattern).test(value);
+  } catch {
+    throw new AwsRefusal(
+      'InvalidAllowedPatternException',
+      400,
+      'The allowed pattern is not a valid regular expression.',
+    );
+  }
+  if (!holds)
+    throw new AwsRefusal(
+      'ParameterPatternMismatchException',
+      400,
+      'Parameter value, cannot be validated against allowedPattern: ' + allowedPattern,
+    );
+}
+
+function getParameter(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const [name, selector] = splitSelector(textIn(request.parameters, 'Name'));
+  const parameter = ssm.store.get(checkedName(name));
+  allow(ssm, 'GetParameter', name, parameter && resourceTags(parameter));
+  if (parameter === undefined) throw notFound();
+  if (selector !== null && selector !== String(parameter.version))
+    throw new AwsRefusal(
+      'ParameterVersionNotFound',
+      400,
+      `Systems Manager could not find version ${selector} of ${name}. Verify the version and try again.`,
+      {
+        reasons: [`the stand-in keeps the newest version only, which is ${parameter.version}`],
+      },
+    );
+  return { Parameter: shown(ssm, parameter, selector) };
+}
+
+function getParameters(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const names = namesIn(request.parameters, 'Names');
+  for (const name of names) allow(ssm, 'GetParameters', splitSelector(name)[0]);
+  const found = names.flatMap((given) => {
+    const [name, selector] = splitSelector(given);
+    const parameter = ssm.store.get(name);
+    return parameter && (selector === null || selector === String(parameter.version))
+      ? [{ given, parameter, selector }]
+      : [];
+  });
+  return {
+    InvalidParameters: names.filter((name) => !found.some(({ given }) => given === name)),
+    Parameters: found.map(({ parameter, selector }) => shown(ssm, parameter, selector)),
+  };
+}
+
+function getParametersByPath(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const path = textIn(request.parameters, 'Path');
+  if (!path.startsWith('/')) throw validation('The parameter path must start with "/".');
+  allow(ssm, 'GetParametersByPath', path);
+  const prefix = path.endsWith('/') ? path : `${path}/`;
+  const recursive = request.parameters['Recursive'] === true;
+  const below = [...ssm.store.values()].filter(
+    ({ name }) => name.startsWith(prefix) && (recursive || !name.slice(prefix.length).includes('/')),
+  );
+  return page(request.parameters, byName(below), 'Parameters', 10, (parameter) => shown(ssm, parameter, null));
+}
+
+function describeParameters(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  requireAccess(
+    'ssm:DescribeParameters',
+    `arn:aws:ssm:${request.caller.region}:${account.config.account}:*`,
+    {},
+    request,
+    account,
+  );
+  const wanted = filterOf(request.parameters);
+  return page(request.parameters, byName([...ssm.store.values()].filter(wanted)), 'Parameters', 50, (parameter) =>
+    described(ssm, parameter),
+  );
+}
+
+function deleteParameter(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const name = nameIn(request.parameters, 'Name');
+  const parameter = ssm.store.get(name);
+  allow(ssm, 'DeleteParameter', name, parameter && resourceTags(parameter));
+  if (!ssm.store.delete(name)) throw notFound();
+  return {};
+}
+
+function deleteParameters(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const names = namesIn(request.parameters, 'Names');
+  for (const name of names) allow(ssm, 'DeleteParameters', name);
+  const deleted = names.filter((name) => ssm.store.delete(name));
+  return { DeletedParameters: deleted, InvalidParameters: names.filter((name) => !deleted.includes(name)) };
+}
+
+function addTagsToResource(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const added = tagsIn(request.parameters['Tags']);
+  const parameter = taggable(ssm, 'AddTagsToResource', tagContext(added));
+  const tags = new Map([...parameter.tags, ...added]);
+  if (tags.size > mostTags) throw new AwsRefusal('TooManyTagsError', 400, '');
+  ssm.store.set(parameter.name, { ...parameter, tags });
+  return {};
+}
+
+function removeTagsFromResource(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const ssm = open(request, account);
+  const removed = namesIn(request.parameters, 'TagKeys');
+  const parameter = taggable(ssm, 'RemoveTagsFromResource', { 'aws:TagKeys': removed });
+  ssm.store.set(parameter.name, {
+    ...parameter,
+    tags: new Map([...parameter.tags].filter(([key]) => !removed.includes(key))),
+  });
+  return {};
+}
+
+function listTagsForResource(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
+  const parameter = taggable(open(request, account), 'ListTagsForResource', {});
+  return { TagList: [...parameter.tags].map(([Key, Value]) => ({ Key, Value })) };
+}
+
+/** The parameter that a tag action is about, once the caller may do it. */
+function taggable(ssm: SsmCall, action: string, context: Context): Parameter {
+  const { parameters } = ssm.request;
+  if (textIn(parameters, 'ResourceType') !== 'Parameter')
+    throw new AwsRefusal('InvalidResourceType', 400, '', { reasons: ['the stand-in has tags on parameters only'] });
+  const name = nameIn(parameters, 'ResourceId');
+  const parameter = ssm.store.get(name);
+  allow(ssm, action, name, { ...context, ...(parameter && resourceTags(parameter)) });
+  if (parameter === undefined) throw new AwsRefusal('InvalidResourceId', 400, '');
+  return parameter;
+}
+
+type Context = Readonly<Record<string, string | readonly string[]>>;
+
+function allow(ssm: SsmCall, action: string, name: string, context: Context = {}): void {
+  requireAccess(`ssm:${action}`, arnOf(ssm, name), context, ssm.request, ssm.account);
+}
+
+function arnOf({ request, account }: SsmCall, name: string): string {
+  const path = name.startsWith('/') ? name : `/${name}`;
+  return `arn:aws:ssm:${request.caller.region}:${account.config.account}:parameter${path}`;
+}
+
+function tagContext(tags: ReadonlyMap<string, string>): Context {
+  if (tags.size === 0) return {};
+  const values = [...tags].map(([key, value]) => [`aws:RequestTag/${key}`, value] as const);
+  return { ...Object.fromEntries(values), 'aws:TagKeys': [...tags.keys()] };
+}
+
+function resourceTags(parameter: Parameter): Context {
+  return Object.fromEntries(
+    [...parameter.tags].flatMap(([key, value]) => [
+      [`aws:ResourceTag/${key}`, value],
+      [`ssm:resourceTag/${key}`, value],
+    ]),
+  );
+}
+
+/** A parameter as GetParameter shows it. A SecureString comes encrypted unless `WithDecryption` is given. */
+function shown(ssm: SsmCall, parameter: Parameter, selector: string | null): JsonObject {
+  const hidden = parameter.type === 'SecureString' && ssm.request.parameters['WithDecryption'] !== true;
+  return {
+    ARN: arnOf(ssm, parameter.name),
+    DataType: parameter.dataType,
+    LastModifiedDate: parameter.modifiedAt.getTime() / 1000,
+    Name: parameter.name,
+    ...(selector !== null && { Selector: `:${selector}` }),
+    Type: parameter.type,
+    Value: hidden ? encryptedLooking(parameter) : parameter.value,
+    Version: parameter.version,
+  };
+}
+
+/** What a caller sees in place of a SecureString: base64 that says nothing about the value. */
+function encryptedLooking(parameter: Parameter): string {
+  return Buffer.from(`encrypted by the stand-in: ${parameter.name} version ${parameter.version}`).toString('base64');
+}
+
+function described(ssm: SsmCall, parameter: Parameter): JsonObject {
+  return {
+    ARN: arnOf(ssm, parameter.name),
+    ...(parameter.allowedPattern && { AllowedPattern: parameter.allowedPattern }),
+    DataType: parameter.dataType,
+    ...(parameter.description && { Description: parameter.description }),
+    ...(parameter.keyId && { KeyId: parameter.keyId }),
+    LastModifiedDate: parameter.modifiedAt.getTime() / 1000,
+    LastModifiedUser: parameter.modifiedBy,
+    Name: parameter.name,
+    Policies: [],
+    Tier: parameter.tier,
+    Type: parameter.type,
+    Version: parameter.version,
+  };
+}
+
+type Test = (parameter: Parameter) => boolean;
+const optionTests: Readonly<Record<string, (name: string, value: string) => boolean>> = {
+  Equals: (name, value) => name === value,
+  BeginsWith: (name, value) => name.startsWith(value),
+  Contains: (name, value) => name.includes(value),
+};
+
+/** The filters of DescribeParameters: the newer list of them, and the older one. */
+function filterOf(parameters: JsonObject): Test {
+  const newer = objectsIn(parameters['ParameterFilters']).map((filter) => {
+    const key = textIn(filter, 'Key');
+    return oneFilter(key, textIn(filter, 'Option', key === 'Path' ? 'OneLevel' : 'Equals'), textsIn(filter['Values']));
+  });
+  const older = objectsIn(parameters['Filters']).map((filter) =>
+    oneFilter(textIn(filter, 'Key'), 'BeginsWith', textsIn(filter['Values'])),
+  );
+  return (parameter) => [...newer, ...older].every((test) => test(parameter));
+}
+
+function oneFilter(key: string, option: string, values: readonly string[]): Test {
+  const compare = optionTests[option];
+  const some = (text: string): boolean => compare !== undefined && values.some((value) => compare(text, value));
+  if (key === 'Name' && compare) return ({ name }) => some(name) || some(name.replace(/^\//, ''));
+  if (key === 'Type' && compare) return ({ type }) => values.includes(type);
+  if (key.startsWith('tag:'))
+    return ({ tags }) => {
+      const value = tags.get(key.slice(4));
+      return value !== undefined && (values.length === 0 || values.includes(value));
+    };
+  if (key === 'Path') return ({ name }) => values.some((path) => isBelow(name, path, option === 'Recursive'));
+  throw new AwsRefusal(
+    'InvalidFilterKey',
+    400,
+    `The stand-in has the filters Name, Type, Path and tag:KEY, not ${key} with ${option}.`,
+  );
+}
+
+function isBelow(name: string, path: string, recursive: boolean): boolean {
+  const prefix = path.endsWith('/') ? path : `${path}/`;
+  return name.startsWith(prefix) && (recursive || !name.slice(prefix.length).includes('/'));
+}
+
+function byName(parameters: Parameter[]): Parameter[] {
+  return parameters.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** One page of a list. The token is the name of the last entry before it, so that it stays right when others vanish. */
+function page(
+  parameters: JsonObject,
+  all: Parameter[],
+  member: string,
+  most: number,
+  show: (one: Parameter) => JsonObject,
+): JsonObject {
+  const size = parameters['MaxResults'] ?? most;
+  if (typeof size !== 'number' || size < 1 || size > most)
+    throw validation(
+      constraint(JSON.stringify(size), 'maxResults', `Member must have value less than or equal to ${most}`),
+    );
+  const after = optionalText(parameters, 'NextToken', null);
+  const last = after === null ? null : Buffer.from(after, 'base64url').toString();
+  const rest = last === null ? all : all.filter(({ name }) => name > last);
+  const shownNow = rest.slice(0, size);
+  const more: JsonObject =
+    rest.length > size ? { NextToken: Buffer.from(shownNow.at(-1)!.name).toString('base64url') } : {};
+  return { [member]: shownNow.map(show), ...more };
+}
+
+function splitSelector(name: string): [name: string, selector: string | null] {
+  // A name may be given as an ARN too; its last part starts with the slash that belongs to the name.
+  const plain = name.replace(/^arn:aws:ssm:[a-z0-9-]+:\d{12}:parameter(?=\/)/, '');
+  const [base, selector] = plain.split(':', 2) as [string, string | undefined];
+  return [base, selector ?? null];
+}
+
+function nameIn(parameters: JsonObject, member: string): string {
+  return checkedName(splitSelector(textIn(parameters, member))[0]);
+}
+
+function checkedName(name: string): string {
+  if (/^[\w./-]{1,1011}$/.test(name)) return name;
+  throw validation(
+    'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_',
+  );
+}
+
+function namesIn(parameters: JsonObject, member: string): readonly string[] {
+  const names = textsIn(parameters[member]);
+  if (names.length === 0 || names.length > mostTags)
+    throw validation(
+      constraint(
+        '[]',
+        member[0]!.toLowerCase() + member.slice(1),
+        'Member must have length greater than or equal to 1',
+      ),
+    );
+  return [...new Set(names)];
+}
+
+function tagsIn(given: Json | undefined): ReadonlyMap<string, string> {
+  return new Map(objectsIn(given).map((tag) => [textIn(tag, 'Key'), textIn(tag, 'Value', '')]));
+}
+
+function textIn(parameters: JsonObject, member: string, fallback?: string): string {
+  const value = parameters[member] ?? fallback;
+  if (typeof value === 'string') return value;
+  throw validation(constraint(null, member[0]!.toLowerCase() + member.slice(1), 'Member must not be null'));
+}
+
+function optionalText(parameters: JsonObject, member: string, fallback: string | null): string | null {
+  const value = parameters[member];
+  return typeof value === 'string' ? value : fallback;
+}
+
+function textsIn(given: Json | undefined): readonly string[] {
+  return Array.isArray(given) ? (given as readonly Json[]).filter((one) => typeof one === 'string') : [];
+}
+
+function objectsIn(given: Json | undefined): readonly JsonObject[] {
+  if (!Array.isArray(given)) return [];
+  return (given as readonly Json[]).filter(
+    (one): one is JsonObject => typeof one === 'object' && one !== null && !Array.isArray(one),
+  );
+}
+
+function constraint(value: string | null, member: string, must: string): string {
+  const shownValue = value === null ? 'Value null' : `Value '${value}'`;
+  return `1 validation error detected: ${shownValue} at '${member}' failed to satisfy constraint: ${must}`;
+}
+
+function validation(message: string): AwsRefusal {
+  return new AwsRefusal('ValidationException', 400, message);
+}
+
+function notFound(): AwsRefusal {
+  return new AwsRefusal('ParameterNotFound', 400, '');
+}

@@ -1,0 +1,44 @@
+import type { Check } from '../domain/trust.ts';
+
+/** What the stand-in tells of one request. Never holds a token, a secret key or a signature. */
+export interface SandboxLogLine {
+  readonly at: string;
+  readonly request_id: string;
+  readonly platform: 'aws';
+  /** `sts:AssumeRoleWithWebIdentity`; what was asked for, as far as it could be understood. */
+  readonly action: string;
+  /** ARN of the role that was asked for, or that the session has. */
+  readonly role: string | null;
+  /** The session's ARN, or the token's subject. */
+  readonly principal: string | null;
+  /** What the call was about, such as a parameter's ARN. */
+  readonly resource: string | null;
+  readonly outcome: 'ok' | 'refused';
+  readonly status: number;
+  /** The platform's error code and words; null when it went well. */
+  readonly code: string | null;
+  readonly message: string | null;
+  /** Why it was refused, for people: one sentence for each failed check, with both values. */
+  readonly reasons: readonly string[];
+  /** Every check of the trust policy or identity policy that decided, passed or not. */
+  readonly checks: readonly Check[];
+  /** When the credentials that were handed out end. */
+  readonly expires_at: string | null;
+}
+
+/** One request as a sentence for people, with a line for each reason of a refusal. */
+export function sandboxSentence(line: SandboxLogLine): string {
+  const who = line.principal === null ? 'somebody without credentials' : line.principal;
+  const what = [
+    line.action,
+    line.role && line.role !== line.principal ? `as ${line.role}` : null,
+    line.resource ? `on ${line.resource}` : null,
+  ]
+    .filter((part) => part !== null)
+    .join(' ');
+  const time = line.at.slice(11, 19);
+  if (line.outcome === 'ok')
+    return `${time} ok       ${what} by ${who}${line.expires_at ? `, until ${line.expires_at}` : ''}`;
+  const head = `${time} refused  ${what} by ${who}: ${line.status} ${line.code}${line.message ? `: ${line.message}` : ''}`;
+  return [head, ...line.reasons.map((reason) => `           because ${reason}`)].join('\n');
+}
