@@ -50,21 +50,22 @@ export interface ReadArgument {
 export interface ReadArguments {
   readonly options: readonly ReadArgument[];
   readonly positional: readonly string[];
-  /** Arguments that the table does not hold, by name. Reading stops at the first. */
+  /** Names of arguments that the table does not hold; they are taken for switches. */
   readonly unknown: readonly string[];
 }
 
 /** Reads the arguments of `plan`, `apply` or `destroy` as Go's flag package does: options end at the first other word. */
 export function readArguments(args: readonly string[]): ReadArguments {
   const options: ReadArgument[] = [];
+  const unknown: string[] = [];
   for (let index = 0; index < args.length; index += 1) {
     const word = args[index]!;
-    if (word === '--') return { options, positional: args.slice(index + 1), unknown: [] };
-    if (!word.startsWith('-') || word === '-') return { options, positional: args.slice(index), unknown: [] };
+    if (word === '--') return { options, positional: args.slice(index + 1), unknown };
+    if (!word.startsWith('-') || word === '-') return { options, positional: args.slice(index), unknown };
     const [, name = '', equals, written = ''] = /^--?([^=]*)(=?)([^]*)$/.exec(word)!;
     const known = [...applyArguments, ...planOnly].find((candidate) => candidate.name === name);
-    if (known === undefined) return { options, positional: [], unknown: [name] };
-    if (equals === '=') options.push({ row: known, words: [word], value: written });
+    if (known === undefined) unknown.push(name);
+    else if (equals === '=') options.push({ row: known, words: [word], value: written });
     else if (known.kind === 'switch') options.push({ row: known, words: [word], value: 'true' });
     else {
       const next = args[(index += 1)];
@@ -72,7 +73,7 @@ export function readArguments(args: readonly string[]): ReadArguments {
       options.push({ row: known, words: [word, next], value: next });
     }
   }
-  return { options, positional: [], unknown: [] };
+  return { options, positional: [], unknown };
 }
 
 /** The last value given to an argument, as Go's flag package takes it; undefined when it is absent. */

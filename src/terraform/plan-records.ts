@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isId } from '../domain/ids.ts';
 import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
-import type { PlanMark } from './saved-plan.ts';
+import { isPlainPath, type PlanMark } from './saved-plan.ts';
 
 /** A plan that is older than this is stale for Terraform long before. */
 const keptMilliseconds = 90 * 24 * 60 * 60 * 1000;
 const record = z.strictObject({
   run_id: z.string().refine((text) => isId('run', text)),
-  directory: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/),
+  directory: z.string().refine(isPlainPath),
 });
 const sha256 = /^[0-9a-f]{64}$/;
 

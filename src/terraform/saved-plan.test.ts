@@ -10,7 +10,7 @@ import { readZipComment, withZipComment } from './zip-comment.ts';
 /** The smallest zip file: an empty one, and one with something before its directory. */
 const emptyZip = Buffer.concat([Buffer.from('PK\u0005\u0006', 'latin1'), Buffer.alloc(18)]);
 const plan = Buffer.concat([Buffer.from('PK\u0003\u0004 entries', 'latin1'), emptyZip]);
-const mark = { runId: 'run-Zk5uNq8xTg2sVbWe', directory: 'acme-payments-3f2a9c' };
+const mark = { runId: 'run-Zk5uNq8xTg2sVbWe', directory: '/dev/shm/hallpass-k2m9x4c7pq' };
 
 let directory: string;
 beforeEach(async () => {
@@ -75,15 +75,15 @@ describe('the mark of a saved plan', () => {
 
   it.each([
     '{"hallpass_plan":1}',
-    '{"hallpass_plan":2,"run_id":"run-1","directory":"a"}',
-    '{"hallpass_plan":1,"run_id":"ws-1","directory":"a"}',
-    '{"hallpass_plan":1,"run_id":"run-1\\n","directory":"a"}',
-    '{"hallpass_plan":1,"run_id":"run-1","directory":"../a"}',
-    '{"hallpass_plan":1,"run_id":"run-1","directory":"a/b"}',
-    '{"hallpass_plan":1,"run_id":"run-1","directory":".."}',
+    '{"hallpass_plan":2,"run_id":"run-1","directory":"/a"}',
+    '{"hallpass_plan":1,"run_id":"ws-1","directory":"/a"}',
+    '{"hallpass_plan":1,"run_id":"run-1\\n","directory":"/a"}',
+    '{"hallpass_plan":1,"run_id":"run-1","directory":"/a/../b"}',
+    '{"hallpass_plan":1,"run_id":"run-1","directory":"a"}',
+    '{"hallpass_plan":1,"run_id":"run-1","directory":"/a b"}',
     '{"hallpass_plan":1,"run_id":"run-1","directory":""}',
-    '{"hallpass_plan":1,"run_id":"run-1","directory":"a","more":1}',
-    '{"hallpass_plan":1,"run_id":"run-1","directory":"a"',
+    '{"hallpass_plan":1,"run_id":"run-1","directory":"/a","more":1}',
+    '{"hallpass_plan":1,"run_id":"run-1","directory":"/a"',
     '["hallpass_plan"] "hallpass_plan"',
   ])('is refused when it is %s', async (text) => {
     const path = await planOf(withZipComment(plan, Buffer.from(text))!);

@@ -12,7 +12,7 @@ import { readZipComment, withZipComment } from './zip-comment.ts';
  */
 export interface PlanMark {
   readonly runId: string;
-  /** Name of the phase's private directory below the base of run directories; one path component. */
+  /** The phase's private directory, absolute: with another base the planned paths would lead nowhere. */
   readonly directory: string;
 }
 
@@ -31,9 +31,14 @@ const version = 1;
 const comment = z.strictObject({
   hallpass_plan: z.literal(version),
   run_id: z.string().refine((text) => isId('run', text)),
-  directory: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/),
+  directory: z.string().refine(isPlainPath),
 });
 const ours = /"hallpass_plan"/;
+
+/** An absolute path in its shortest form, of at most 1024 plain characters: whoever prints it need not quote it. */
+export function isPlainPath(text: string): boolean {
+  return text.length <= 1024 && /^(?:\/[A-Za-z0-9_.@+-]+)+$/.test(text) && !/\/\.{1,2}(?:\/|$)/.test(text);
+}
 
 /**
  * Reads what a saved plan carries.

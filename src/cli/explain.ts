@@ -1,0 +1,119 @@
+import type { CredentialRequest, Refusal } from '../domain/credential.ts';
+import { formatDuration } from '../domain/duration.ts';
+import type { Problem } from '../domain/errors.ts';
+import type { Lease } from '../domain/lease.ts';
+import type { Claims } from '../domain/token.ts';
+import { phaseOf, type Workload } from '../domain/workload.ts';
+import type { PhaseEvent } from '../environment/phase.ts';
+
+/** Text of Hallpass' own lines begins like this, so that they can be told from the command's. */
+const mark = 'hallpass: ';
+
+/**
+ * A refusal as people need it: what was asked for, with which claims, what the platform said, what is likely behind
+ * it, and what to run next. Several lines, with a line feed at the end.
+ *
+ * @param claims of the token that was refused; null when it is not known
+ */
+export function refusalText(refusal: Refusal, claims: Claims | null, next: string | null): string {
+  const answer = [
+    refusal.status === null ? null : `HTTP ${refusal.status}`,
+    refusal.requestId === null ? null : `request ${refusal.requestId}`,
+  ].filter((part) => part !== null);
+  const rows: readonly (readonly [string, string | null | undefined])[] = [
+    ['role', refusal.role],
+    ['iss', claims?.iss],
+    ['aud', claims?.aud],
+    ['sub', claims?.sub],
+    ['answer', `${refusal.code}: ${refusal.message}${answer.length > 0 ? ` (${answer.join(', ')})` : ''}`],
+    ...refusal.reasons.map((reason, index) => [index === 0 ? 'checks' : '', reason] as const),
+    ...refusal.causes.map((cause, index) => [index === 0 ? 'likely' : '', `${index + 1}. ${cause}`] as const),
+    ['next', next],
+  ];
+  const lines = rows
+    .filter((row): row is [string, string] => typeof row[1] === 'string')
+    .map(([name, value]) => `  ${(name === '' ? '' : `${name}:`).padEnd(8)} ${value}`);
+  return [`error: ${platformName(refusal)} refused this phase's token`, ...lines, ''].join('\n');
+}
+
+/** A problem that does not stop the command. */
+export function warningText(problem: Problem): string {
+  const where = problem.where === undefined ? '' : ` (${problem.where})`;
+  const mend = problem.mend === undefined ? '' : `\n  hint:  ${problem.mend}`;
+  return `${mark}warning: ${problem.what}${where}${mend}\n`;
+}
+
+/** The one line before a command: which phase of what it is, and what it may be. */
+export function openingText(lease: Lease, requests: readonly CredentialRequest[]): string {
+  const offers = requests.map(
+    (request) => `${platformName(request)} → ${request.offered ?? `token for ${request.audience}`}`,
+  );
+  const identity = offers.length === 0 ? 'no credentials' : offers.join(', ');
+  return `${mark}${phaseOf(lease.workload)} as ${workloadName(lease.workload)}, ${runId(lease.workload)}; ${identity}\n`;
+}
+
+/**
+ * An event of a phase as text for standard error; null for what needs no word. Refusals are not among them: they need
+ * the claims ({@link refusalText}).
+ */
+export function eventText(event: PhaseEvent): string | null {
+  switch (event.type) {
+    case 'warning':
+      return warningText({ what: event.text, ...(event.mend === undefined ? {} : { mend: event.mend }) });
+    case 'leftovers_cleared':
+      return `${mark}cleared what an earlier phase left: ${event.directories.join(', ')}\n`;
+    default:
+      return null;
+  }
+}
+
+/** An event of a phase as a sentence, for those who want to see each step (the demo). */
+export function eventSentence(event: PhaseEvent): string {
+  switch (event.type) {
+    case 'environment_opened':
+      return `opened the private directory ${event.directory} (isolation: ${event.isolation})`;
+    case 'token_minted':
+      return `minted a token for ${platformName(event.request)}: sub ${event.token.claims.sub}, aud ${event.token.claims.aud}, good for ${formatDuration(event.token.claims.exp - event.token.claims.iat)}`;
+    case 'credentials_ready':
+      return `credentials for ${platformName(event)} are ready${event.offered === null ? '' : `, for ${event.offered}`}`;
+    case 'command_started':
+      return `started ${event.command.file} (pid ${event.pid})`;
+    case 'command_ended':
+      return event.signal === null
+        ? `the command ended with exit code ${event.exitCode}`
+        : `the command was ended by ${event.signal}`;
+    case 'signal_forwarded':
+      return `passed ${event.signal} on to the command`;
+    case 'credentials_renewed':
+      return `renewed the credentials for ${platformName(event)}`;
+    case 'refused':
+      return `${platformName(event.refusal)} refused: ${event.refusal.code}: ${event.refusal.message}`;
+    case 'leftovers_cleared':
+      return `cleared what an earlier phase left: ${event.directories.join(', ')}`;
+    case 'torn_down':
+      return `removed ${event.removed.join(', ')}`;
+    case 'warning':
+      return `warning: ${event.text}`;
+  }
+}
+
+/** `aws`, or `aws AUDIT` for a tagged configuration. */
+export function platformName(configuration: { readonly platform: string; readonly tag: string | null }): string {
+  return configuration.tag === null ? configuration.platform : `${configuration.platform} ${configuration.tag}`;
+}
+
+/** `organization/project/workspace`. */
+export function workloadName(workload: Workload): string {
+  switch (workload.kind) {
+    case 'workspace_run':
+      return `${workload.organization.name}/${workload.project.name}/${workload.workspace.name}`;
+    case 'module_test':
+      return `${workload.organization.name}/${workload.module}`;
+    case 'stack_deployment':
+      return `${workload.organization.name}/${workload.project.name}/${workload.stack.name}/${workload.deployment}`;
+  }
+}
+
+function runId(workload: Workload): string {
+  return workload.kind === 'stack_deployment' ? workload.planId : workload.runId;
+}

@@ -1,0 +1,104 @@
+import { userInfo } from 'node:os';
+import type { AuditLog } from '../audit/log.ts';
+import { randomId } from '../domain/ids.ts';
+import type { Actor, Lease } from '../domain/lease.ts';
+import type { Phase } from '../domain/workload.ts';
+import type { PhaseEvent } from '../environment/phase.ts';
+import type { Issuer } from '../identity/issuer.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { WorkloadFlags, WorkloadSettings } from '../settings/workload.ts';
+import type { CliContext } from './context.ts';
+
+/** A workload that may act here: allowed, with its audit and issuer open. Leaving its scope closes them. */
+export interface OpenWorkload extends AsyncDisposable {
+  readonly settings: Settings;
+  readonly workload: WorkloadSettings;
+  readonly audit: AuditLog;
+  readonly issuer: Issuer;
+  readonly actor: Actor;
+  /** A new lease for a phase; of a new run, unless a run id is given. */
+  leaseFor(phase: Phase, runId?: string): Lease;
+}
+
+export interface OpenWorkloadOptions {
+  /** Where `hallpass.yaml` is looked for, upwards; default: the working directory. */
+  readonly directory?: string;
+  /** Told what was cleared of phases whose Hallpass had died. */
+  readonly report?: (event: PhaseEvent) => void;
+}
+
+/**
+ * Opens what every command needs that acts as a workload: its settings, which must be allowed, then audit and issuer.
+ * What dead phases left is cleared first.
+ *
+ * @throws {AppError} `settings_invalid`, `identity_not_allowed`, `audit_damaged`, `data_directory_insecure`, `key_…`;
+ *   no token was minted then
+ */
+export async function openWorkload(
+  context: Pick<CliContext, 'settings' | 'now'>,
+  flags: WorkloadFlags,
+  options: OpenWorkloadOptions = {},
+): Promise<OpenWorkload> {
+  const { now } = context;
+  const settings = { ...context.settings, workingDirectory: options.directory ?? context.settings.workingDirectory };
+  // Loaded side by side: reading modules is most of the start-up time.
+  const [
+    { resolveWorkload, requireAllowed },
+    { openAuditLog },
+    { openIssuer },
+    { clearLeftovers },
+    { clearPrivatePlans },
+  ] = await Promise.all([
+    import('../settings/workload.ts'),
+    import('../audit/log.ts'),
+    import('../identity/issuer.ts'),
+    import('../environment/leftovers.ts'),
+    import('./exec/private-plan.ts'),
+  ]);
+  const workload = await resolveWorkload(settings, flags);
+  await requireAllowed(settings, workload);
+  const audit = await openAuditLog({ dataDirectory: settings.dataDirectory, now });
+  try {
+    await clearLeftovers({ settings, audit, now, report: options.report ?? (() => undefined) });
+    await clearPrivatePlans(settings);
+    const issuer = await openIssuer({
+      dataDirectory: settings.dataDirectory,
+      keyEncryptionKeyFile: settings.keyEncryptionKeyFile,
+      issuer: workload.issuer,
+      audit,
+      now,
+    });
+    const actor = currentActor(settings);
+    return {
+      settings,
+      workload,
+      audit,
+      issuer,
+      actor,
+      leaseFor: (phase, runId = randomId('run')) => leaseOf(workload, actor, phase, runId),
+      [Symbol.asyncDispose]: () => audit.close(),
+    };
+  } catch (error) {
+    await audit.close();
+    throw error;
+  }
+}
+
+function leaseOf(workload: WorkloadSettings, actor: Actor, phase: Phase, runId: string): Lease {
+  const { organization, project, workspace } = workload;
+  return {
+    id: randomId('lease'),
+    actor,
+    workload: { kind: 'workspace_run', organization, project, workspace, runId, phase },
+  };
+}
+
+/** Who asks, as the operating system knows it: `$USER` is the caller's own word. */
+export function currentActor(settings: Settings): Actor {
+  try {
+    return { name: userInfo().username, source: 'operating_system' };
+  } catch {
+    // A uid without an entry in the user database, as in many containers.
+    return { name: `uid ${process.getuid?.() ?? settings.userName}`, source: 'operating_system' };
+  }
+}
