@@ -46,7 +46,10 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     endpoints: { aws: endpoint },
     environment: {
       AWS_ENDPOINT_URL: endpoint,
+      // Terraform's AWS provider takes only this one for its own exchange of a web identity token.
+      AWS_ENDPOINT_URL_STS: endpoint,
       AWS_REGION: aws.region,
+      // The AWS CLI and boto3 know only this one.
       AWS_DEFAULT_REGION: aws.region,
       AWS_EC2_METADATA_DISABLED: 'true',
     },
