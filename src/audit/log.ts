@@ -11,7 +11,7 @@ import { auditFile, auditPaths, fileFor, listChainFiles } from './chain-files.ts
 import { AuditDamagedError } from './damage.ts';
 import type { AuditRecord, NewAuditEvent } from './event.ts';
 import { firstHead, overwriteHead, readHead, renderHead } from './head.ts';
-import { seal, type ChainLink } from './record.ts';
+import { beginning, seal, type ChainLink } from './record.ts';
 import { setTornLineAside } from './set-aside.ts';
 import { emptyTail, followTail, tailAtHead, type Tail, type TornLine } from './tail.ts';
 
@@ -96,6 +96,11 @@ export class FileAuditLog implements AuditLog {
   /** What people should know although the log goes on: the clock was set back, a torn line was set aside. */
   warnings(): readonly Problem[] {
     return this.#warnings;
+  }
+
+  /** The last record known, by this process or at the last check; sequence 0 when nothing was ever audited. */
+  head(): ChainLink {
+    return this.#tail ?? beginning;
   }
 
   /** Checks the end of the chain; {@link openAuditLog} has done it. */

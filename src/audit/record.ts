@@ -57,7 +57,8 @@ export function readLine(line: Buffer): LineReading {
   return { record, fault: sealHolds(line, record.hash) ? null : 'record_changed' };
 }
 
-function parseRecord(line: Buffer): AuditRecord | null {
+/** Reads a line as a record, by its form alone; null when it is none. */
+export function parseRecord(line: Buffer): AuditRecord | null {
   try {
     const value = JSON.parse(line.toString('utf8')) as Partial<AuditRecord> | null;
     const whole =
@@ -94,16 +95,19 @@ function isIsoTime(value: unknown): boolean {
 /** What is wrong with a record's place. */
 export type LinkFault = 'chain_broken' | 'sequence_wrong' | 'line_repeated';
 
+/** What the next record must follow; the hash is null after a line whose hash nobody can know. */
+export type Expected = { readonly sequence: number; readonly hash: string | null };
+
 /**
  * Whether a record follows the one before. Damage that somebody accepted starts anew, at the top of a file: what stands
  * before it may have no readable end.
  */
-export function linkFault(record: AuditRecord, before: ChainLink, firstOfFile: boolean): LinkFault | null {
+export function linkFault(record: AuditRecord, before: Expected, firstOfFile: boolean): LinkFault | null {
   if (record.type === 'audit_damage_accepted' && firstOfFile) {
     return record.sequence > before.sequence ? null : 'sequence_wrong';
   }
   if (record.hash === before.hash) return 'line_repeated';
-  if (record.previous_hash !== before.hash) return 'chain_broken';
+  if (before.hash !== null && record.previous_hash !== before.hash) return 'chain_broken';
   return record.sequence === before.sequence + 1 ? null : 'sequence_wrong';
 }
 

@@ -11,6 +11,7 @@ export interface Problem {
  */
 export type ErrorCode =
   | 'audit_damaged'
+  | 'audit_nothing_found'
   | 'audit_write_failed'
   | 'claim_invalid'
   | 'command_failed'
