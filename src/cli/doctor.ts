@@ -1,4 +1,138 @@
-import { Command } from '@commander-js/extra-typings';
-import type { CommandFactory } from './context.ts';
+import { Command, Option } from '@commander-js/extra-typings';
+import type { WorkloadFlags, WorkloadSettings } from '../settings/workload.ts';
+import { resolveWorkload } from '../settings/workload.ts';
+import type { Phase } from '../domain/workload.ts';
+import type { CliContext, CommandFactory } from './context.ts';
+import {
+  checkAllowed,
+  checkAudit,
+  checkDetours,
+  checkIssuer,
+  checkPlaces,
+  checkRunDirectory,
+  checkTerraform,
+} from './doctor/checks.ts';
+import { tryExchanges, type ExchangeResult } from './doctor/exchanges.ts';
+import { looked, type Finding } from './doctor/finding.ts';
+import { checkIsolation } from './doctor/isolation.ts';
+import { processRows, workloadRows, type SettingRow } from './doctor/settings-rows.ts';
+import { platformName, refusalText } from './explain.ts';
+import { openWorkload } from './open-workload.ts';
+import { addWorkloadOptions } from './workload-options.ts';
 
-export const command: CommandFactory = () => new Command('doctor');
+const help = `
+Examples:
+  hallpass doctor                  what is set, from where, and what holds on this machine
+  hallpass doctor --phase plan     and whether each platform accepts a token of the plan phase
+
+Exit codes: 0 all is well, 1 something is refused or will fail, 2 wrong usage.
+`;
+
+/** `hallpass doctor`: what is set, what holds here, and why a token is refused. */
+export const command: CommandFactory = (context) =>
+  addWorkloadOptions(
+    new Command('doctor')
+      .description('Show the settings in force, check this machine, and ask the platforms why they refuse.')
+      .addOption(new Option('--phase <phase>', 'try the exchanges of this phase').choices(['plan', 'apply'] as const))
+      .option('--json', 'print one JSON object')
+      .addHelpText('after', help),
+  ).action(async ({ phase, json, ...flags }) => {
+    const report = await examine(context, flags, phase ?? null);
+    context.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, phase ?? null));
+    context.exit(report.ok ? 0 : 1);
+  });
+
+interface Report {
+  /** False when something is refused or will fail. */
+  readonly ok: boolean;
+  readonly settings: readonly SettingRow[];
+  readonly findings: readonly Finding[];
+  /** Null when no phase was named, or none could be tried. */
+  readonly exchanges: readonly ExchangeResult[] | null;
+}
+
+async function examine(context: CliContext, flags: WorkloadFlags, phase: Phase | null): Promise<Report> {
+  let workload: WorkloadSettings | null = null;
+  const settled = await looked('workload', async () => {
+    workload = await resolveWorkload(context.settings, flags);
+    return workload.warnings.map(({ what, mend }) => ({ check: 'workload', state: 'note', what, mend: mend ?? null }));
+  });
+  const found: WorkloadSettings | null = workload;
+  const findings = [
+    ...settled,
+    ...(await machineFindings(context)),
+    ...(found ? await workloadFindings(context, found) : []),
+  ];
+  let exchanges: readonly ExchangeResult[] | null = null;
+  if (phase !== null && found !== null) {
+    findings.push(
+      ...(await looked('exchange', async () => {
+        await using open = await openWorkload(context, flags);
+        exchanges = await tryExchanges(context, open, phase);
+        return [];
+      })),
+    );
+  }
+  const settings = [...processRows(context.settings), ...(found ? workloadRows(found) : [])];
+  return { ok: isWell(findings, exchanges), settings, findings, exchanges };
+}
+
+async function machineFindings(context: CliContext): Promise<readonly Finding[]> {
+  const checks: readonly [string, () => Promise<readonly Finding[]>][] = [
+    ['data directory', () => checkPlaces(context)],
+    ['audit and clock', () => checkAudit(context)],
+    ['run directory', () => checkRunDirectory(context)],
+    ['isolation', () => checkIsolation(context)],
+    ['terraform', () => checkTerraform(context)],
+    ['variables', () => checkDetours(context)],
+  ];
+  return (await Promise.all(checks.map(([name, check]) => looked(name, check)))).flat();
+}
+
+async function workloadFindings(context: CliContext, workload: WorkloadSettings): Promise<readonly Finding[]> {
+  return [
+    ...(await looked('identity', () => checkAllowed(context, workload))),
+    ...(await looked('issuer', () => checkIssuer(context, workload))),
+  ];
+}
+
+function isWell(findings: readonly Finding[], exchanges: readonly ExchangeResult[] | null): boolean {
+  const refused = (exchanges ?? []).some((exchange) => ['refused', 'unreachable'].includes(exchange.state));
+  return !refused && findings.every((one) => one.state !== 'problem');
+}
+
+function reportText(report: Report, phase: Phase | null): string {
+  const width = Math.max(...report.settings.map((row) => row.name.length));
+  const settings = report.settings.map(
+    (row) =>
+      `  ${row.name.padEnd(width)}  ${row.value ?? (row.isHidden ? '(not shown)' : '(not set)')}  [${row.source}]`,
+  );
+  const findings = report.findings.flatMap((one) => [
+    `  ${one.state.padEnd(7)}  ${one.check}: ${one.what}`,
+    ...(one.mend === null ? [] : [`           hint: ${one.mend}`]),
+  ]);
+  const exchanges = (report.exchanges ?? []).map((exchange) => exchangeText(exchange));
+  return [
+    'Settings',
+    ...settings,
+    '',
+    'This machine',
+    ...findings,
+    ...(exchanges.length > 0 ? ['', `Exchanges of the ${phase} phase`, ...exchanges] : []),
+    '',
+  ].join('\n');
+}
+
+const stateSentences: Readonly<Record<Exclude<ExchangeResult['state'], 'refused'>, string>> = {
+  accepted: 'accepted',
+  unreachable: 'could not be asked: it did not answer within 3 s, or failed by itself',
+  not_tried: 'token made; whoever takes it must be asked by you',
+};
+
+function exchangeText(exchange: ExchangeResult): string {
+  const { claims, refusal, state } = exchange;
+  if (state === 'refused' && refusal !== null) return refusalText(refusal, claims, null).trimEnd();
+  const offered = exchange.offered === null ? '' : ` → ${exchange.offered}`;
+  const sentence = stateSentences[state as Exclude<ExchangeResult['state'], 'refused'>];
+  return `  ${platformName(exchange)}${offered}: ${sentence}\n    sub ${claims.sub}\n    aud ${claims.aud}`;
+}

@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { workloadRecord } from '../../audit/event.ts';
+import type { CredentialRequest, PlatformIo, Refusal } from '../../domain/credential.ts';
+import type { Lease } from '../../domain/lease.ts';
+import type { Claims, IdentityToken } from '../../domain/token.ts';
+import type { Phase } from '../../domain/workload.ts';
+import { isAllowed } from '../../environment/allow-list.ts';
+import type { CliContext } from '../context.ts';
+import { requestsOf } from '../exec/run.ts';
+import type { OpenWorkload } from '../open-workload.ts';
+
+/** What a platform said to a token of this phase. */
+export interface ExchangeResult {
+  readonly platform: string;
+  readonly tag: string | null;
+  readonly audience: string;
+  readonly offered: string | null;
+  /** `not_tried`: a manual token, whose relying party Hallpass does not know. */
+  readonly state: 'accepted' | 'refused' | 'unreachable' | 'not_tried';
+  readonly claims: Claims;
+  readonly refusal: Refusal | null;
+}
+
+/** A token for a question only. */
+const lifetimeSeconds = 60;
+
+/** Tries each configuration's exchange once, as the command of this phase would; what comes back is thrown away. */
+export async function tryExchanges(
+  context: CliContext,
+  open: OpenWorkload,
+  phase: Phase,
+): Promise<readonly ExchangeResult[]> {
+  const lease = open.leaseFor(phase);
+  return Promise.all(requestsOf(open, phase).map((request) => tryExchange(context, open, { lease, request })));
+}
+
+async function tryExchange(
+  context: CliContext,
+  open: OpenWorkload,
+  { lease, request }: { lease: Lease; request: CredentialRequest },
+): Promise<ExchangeResult> {
+  const { platform, tag, audience, offered } = request;
+  const token = await open.issuer.mint({ lease, audience, purpose: { platform, tag, offered }, lifetimeSeconds });
+  const about = { platform, tag, audience, offered, claims: token.claims };
+  if (request.explain === undefined) return { ...about, state: 'not_tried', refusal: null };
+  const seen = watchedFetch(context.fetch);
+  const refusal = await request.explain(token, platformIo(context, open, lease, seen.fetch));
+  if (refusal === null) return { ...about, state: seen.answered() ? 'accepted' : 'unreachable', refusal: null };
+  await recordRefusal(open, lease, token, refusal, offered);
+  return { ...about, state: 'refused', refusal };
+}
+
+function platformIo(context: CliContext, open: OpenWorkload, lease: Lease, fetcher: typeof fetch): PlatformIo {
+  const { parentEnvironment } = context.settings;
+  const passed = Object.entries(parentEnvironment).filter(([name]) => isAllowed(name, false));
+  const own = [...open.workload.childVariables].filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return {
+    fetch: fetcher,
+    now: context.now,
+    // Nothing is written in a question.
+    directory: join('/nonexistent', lease.id),
+    sessionName: lease.workload.kind === 'workspace_run' ? `${lease.workload.runId}-${lease.workload.phase}` : lease.id,
+    environment: Object.fromEntries([...passed, ...own]),
+  };
+}
+
+/** Tells an accepted token from a platform that could not be asked: `explain` says null to both. */
+function watchedFetch(fetcher: typeof fetch): { fetch: typeof fetch; answered: () => boolean } {
+  let answered = false;
+  return {
+    fetch: async (input, init) => {
+      const response = await fetcher(input, init);
+      answered = response.status < 400;
+      return response;
+    },
+    answered: () => answered,
+  };
+}
+
+async function recordRefusal(
+  open: OpenWorkload,
+  lease: Lease,
+  token: IdentityToken,
+  refusal: Refusal,
+  offered: string | null,
+): Promise<void> {
+  await open.audit.append({
+    type: 'exchange_refused',
+    outcome: 'refused',
+    actor: lease.actor,
+    workload: workloadRecord(lease.workload),
+    lease: lease.id,
+    known_by: 'platform',
+    platform: refusal.platform,
+    tag: refusal.tag,
+    offered,
+    jti: token.claims.jti,
+    code: refusal.code,
+    message: refusal.message,
+    status: refusal.status,
+    request_id: refusal.requestId,
+  });
+}
