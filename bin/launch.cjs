@@ -31,14 +31,17 @@ function silenceSqliteWarning() {
   };
 }
 
-/** Compiled code is trusted as the program is, so it lies with the program, never where a child's HOME could be. */
+/**
+ * Compiled code is trusted as the program is, so it lies with the program, never where a child's HOME could be. Where the
+ * program's directory cannot be written to, nothing is kept.
+ */
 function useCompileCache() {
-  if (!process.env.NODE_COMPILE_CACHE)
-    require('module').enableCompileCache(path.join(root, 'node_modules/.cache/hallpass'));
+  if (process.env.NODE_COMPILE_CACHE) return;
+  require('module').enableCompileCache(path.join(root, 'node_modules/.cache/hallpass'));
 }
 
 function start() {
-  if (isSource) useCompileCache();
+  useCompileCache();
   silenceSqliteWarning();
   return import(url.pathToFileURL(program).href).catch(function (error) {
     if (!isSource || error.code !== 'ERR_MODULE_NOT_FOUND') throw error;

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'rolldown';
@@ -24,6 +25,29 @@ const onlyTheVersion: Plugin = {
 };
 
 /**
+ * Makes Node's own modules load when the code that needs them first runs. As plain imports they would all load at every
+ * start, and those of `node:http` would even load its WebSocket; and an older Node would fail on one that it lacks before it could
+ * say what it needs.
+ */
+const nodeModulesWhenNeeded: Plugin = {
+  name: 'node-modules-when-needed',
+  resolveId(id) {
+    return isBuiltin(id) ? { id: `\0${id.replace(/^(?:node:)?/, 'node:')}`, moduleSideEffects: false } : null;
+  },
+  load(id) {
+    if (!id.startsWith('\0node:')) return null;
+    const name = id.slice(1);
+    const exported = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) => key !== 'default');
+    const pure = '/* @__PURE__ */';
+    return [
+      `const module = ${pure} process.getBuiltinModule('${name}');`,
+      'export default module;',
+      ...exported.map((key) => `export const ${key} = ${pure} (() => module.${key})();`),
+    ].join('\n');
+  },
+};
+
+/**
  * Bundles `src/main.ts` and all it imports into one file that needs Node 22.13 and nothing else. Names are kept and lines
  * stay apart, so that a stack trace in a report still says something.
  */
@@ -32,7 +56,7 @@ export async function buildBundle(file = join(repository, 'dist/hallpass.js')): 
     input: join(repository, 'src/main.ts'),
     platform: 'node',
     transform: { target: 'node22' },
-    plugins: [onlyTheVersion],
+    plugins: [onlyTheVersion, nodeModulesWhenNeeded],
     output: {
       file,
       format: 'esm',
