@@ -8,6 +8,7 @@ import { readSandboxConfig, sandboxConfigJsonSchema, type SandboxConfig } from '
 import { sandboxSentence } from '../sandbox/log.ts';
 import { openSandbox, type Sandbox } from '../sandbox/open.ts';
 import type { CliContext, CommandFactory } from './context.ts';
+import { callCommand } from './sandbox-call.ts';
 
 interface SandboxFlags {
   readonly config?: string;
@@ -33,7 +34,8 @@ export const command: CommandFactory = (context) =>
     .option('--log <file>', 'append the log to this file as JSON Lines, beside the sentences on stderr')
     .option('--schema', 'print the JSON Schema of the configuration file, and end')
     .addHelpText('after', help)
-    .action((flags) => serve(flags, context));
+    .action((flags) => serve(flags, context))
+    .addCommand(callCommand(context));
 
 async function serve(flags: SandboxFlags, context: CliContext): Promise<void> {
   if (flags.schema) {

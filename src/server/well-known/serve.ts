@@ -8,8 +8,11 @@ import { wellKnownPaths, type IssuerDocuments } from '../../identity/discovery.t
 export interface WellKnownOptions {
   /** Port 0 picks a free one. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** Asked again when an answer is older than a quarter of a second, so that a dropped key leaves soon. */
-  readonly documents: () => Promise<IssuerDocuments> | IssuerDocuments;
+  /**
+   * Asked with the server's own URL, once it listens, and again when an answer is older than a quarter of a second, so
+   * that a dropped key leaves soon.
+   */
+  readonly documents: (url: string) => Promise<IssuerDocuments> | IssuerDocuments;
   /** Path of the issuer URL, such as `/team`; the documents lie below it. */
   readonly issuerPath?: string;
 }
@@ -38,18 +41,34 @@ const freshMilliseconds = 250;
  * @throws {AppError} `listen_failed` when the address cannot be used
  */
 export async function serveWellKnown(options: WellKnownOptions): Promise<WellKnownServer> {
-  const site = await openSite(options);
+  const { host } = options.listen;
+  let opening: Promise<Site> | undefined;
+  let site: Site | undefined;
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 10_000 }, (request, response) => {
-    if (site.isFresh()) answer(request, response, site.answers());
-    else void site.refresh().then(() => answer(request, response, site.answers()));
+    if (site?.isFresh()) answer(request, response, site.answers());
+    else void answerLater(opening!, request, response);
   });
   const { port } = await listen(server, options.listen);
-  const { host } = options.listen;
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    port,
-    close: () => close(server),
-  };
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  try {
+    opening = openSite(() => options.documents(url), options.issuerPath);
+    site = await opening;
+  } catch (error) {
+    await close(server);
+    throw error;
+  }
+  return { url, port, close: () => close(server) };
+}
+
+/** A request in the first moment waits for the documents; one that finds them old waits for new ones. */
+async function answerLater(opening: Promise<Site>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    const site = await opening;
+    if (!site.isFresh()) await site.refresh();
+    answer(request, response, site.answers());
+  } catch {
+    refuse(response, 503, 'no documents');
+  }
 }
 
 type Answers = ReadonlyMap<string, Answer>;
@@ -60,7 +79,7 @@ interface Site {
   refresh(): Promise<void>;
 }
 
-async function openSite({ documents, issuerPath = '' }: WellKnownOptions): Promise<Site> {
+async function openSite(documents: () => Promise<IssuerDocuments> | IssuerDocuments, issuerPath = ''): Promise<Site> {
   let source = await documents();
   let answers = answersFor(source, issuerPath);
   let askedAt = performance.now();

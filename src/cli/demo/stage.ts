@@ -1,0 +1,74 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openAuditLog, type AuditLog } from '../../audit/log.ts';
+import { openThrowAwayIssuer, type Issuer } from '../../identity/issuer.ts';
+import { openSandbox, type Sandbox } from '../../sandbox/open.ts';
+import { readSandboxConfig } from '../../sandbox/config.ts';
+import type { SandboxLogLine } from '../../sandbox/log.ts';
+import { serveWellKnown } from '../../server/well-known/serve.ts';
+import type { CliContext } from '../context.ts';
+import { sandboxConfiguration } from './configuration.ts';
+
+/** The throw-away world of the demo: an issuer, a stand-in that trusts it, an audit log, a directory. */
+export interface Stage extends AsyncDisposable {
+  readonly directory: string;
+  readonly dataDirectory: string;
+  /** Where the Terraform configuration lies. */
+  readonly terraformDirectory: string;
+  readonly issuer: Issuer;
+  readonly audit: AuditLog;
+  readonly sandbox: Sandbox;
+  /** Everything that the stand-in was asked, in order. */
+  readonly log: readonly SandboxLogLine[];
+  /** Called for each further line. */
+  onLine: (line: SandboxLogLine) => void;
+}
+
+/** Opens it on free loopback ports; leaving the scope closes and deletes everything. */
+export async function openStage(context: CliContext): Promise<Stage> {
+  await using closing = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'hallpass-demo-'));
+  closing.defer(() => rm(directory, { recursive: true, force: true }));
+  const dataDirectory = join(directory, 'data');
+  const terraformDirectory = join(directory, 'terraform');
+  await mkdir(terraformDirectory);
+  const audit = await openAuditLog({ dataDirectory, now: context.now });
+  closing.defer(() => audit.close());
+
+  let opened: Issuer | undefined;
+  const published = await serveWellKnown({
+    listen: { host: '127.0.0.1', port: 0 },
+    documents: async (url) => {
+      opened ??= await openThrowAwayIssuer({ issuer: url, audit, now: context.now });
+      return opened.documents();
+    },
+  });
+  closing.defer(() => published.close());
+  const issuer = opened!;
+
+  const log: SandboxLogLine[] = [];
+  const config = await readSandboxConfig(JSON.stringify(sandboxConfiguration(issuer.url)), directory, 'the demo');
+  const sandbox = await openSandbox({
+    config,
+    now: context.now,
+    log: (line) => {
+      log.push(line);
+      stage.onLine(line);
+    },
+  });
+  closing.defer(() => sandbox.close());
+  const closed = closing.move();
+  const stage: Stage = {
+    directory,
+    dataDirectory,
+    terraformDirectory,
+    issuer,
+    audit,
+    sandbox,
+    log,
+    onLine: () => undefined,
+    [Symbol.asyncDispose]: () => closed.disposeAsync(),
+  };
+  return stage;
+}
