@@ -5,6 +5,7 @@ import {
   activeKey,
   compromise,
   createRing,
+  isReady,
   isUpkeepDue,
   mayRotateByItself,
   recordPublished,
@@ -83,7 +84,8 @@ export function keyKeeper({ store, audit, now, actor }: KeyKeeperOptions): KeyKe
     },
     rotate: (forced) =>
       changed(
-        async (ring, makeKey) => rotate(ring, await makeKey(), seconds(), forced),
+        async (ring, makeKey) =>
+          forced || isReady(ring, seconds()) ? rotate(ring, await makeKey(), seconds(), forced) : { ring, events: [] },
         forced ? 'rotation, forced' : 'rotation, asked for',
       ),
     compromise: (kids) =>
@@ -91,8 +93,12 @@ export function keyKeeper({ store, audit, now, actor }: KeyKeeperOptions): KeyKe
         const dropped = kids === 'all' ? ring.keys.map((key) => key.kid) : kids;
         return compromise(ring, dropped, [await makeKey(), await makeKey()], seconds());
       }, 'compromised'),
-    recordPublished: (kids, by, where) =>
-      changed((ring) => recordPublished(ring, kids, by, seconds()), `${proofWords[by]} ${where}`),
+    recordPublished: async (kids, by, where) => {
+      const stored = await store.read();
+      // Mostly there is no news, and a server asks again and again.
+      if (stored !== null && recordPublished(stored.ring, kids, by, seconds()).events.length === 0) return stored;
+      return changed((ring) => recordPublished(ring, kids, by, seconds()), `${proofWords[by]} ${where}`);
+    },
   };
 }
 
