@@ -188,8 +188,7 @@ function valuesOf(
   if (entry === undefined) return values;
   for (const variable of entriesOf(source, entry.value, entry.key)) {
     placedError(variable.place, () => checkName(variable.key));
-    const place = variable.value === null ? variable.place : source.placeOf(variable.value);
-    values.set(variable.key, { value: writtenValue(source, variable), place });
+    values.set(variable.key, { value: writtenValue(source, variable), place: variable.place });
   }
   return values;
 }

@@ -12,8 +12,8 @@ export function hclString(text: string): string {
     .replaceAll('\n', '\\n')
     .replaceAll('\r', '\\r')
     .replaceAll('\t', '\\t')
-    .replaceAll('${', '$${')
-    .replaceAll('%{', '%%{');
+    .replaceAll('${', () => '$${')
+    .replaceAll('%{', () => '%%{');
   // oxlint-disable-next-line no-control-regex
   if (/[\x00-\x1f\x7f]/.test(escaped)) throw new RangeError('a control character cannot stand in HCL');
   return `"${escaped}"`;
