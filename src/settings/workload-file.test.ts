@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { AppError } from '../domain/errors.ts';
@@ -14,6 +14,15 @@ function problemOf(text: string) {
     throw error;
   }
   throw new Error('it was accepted');
+}
+
+/** Throws only what is not an answer. */
+function answer(text: string): void {
+  try {
+    readWorkloadFile(text, path);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+  }
 }
 
 const whole = `issuer: https://id.example.com
@@ -137,7 +146,7 @@ describe('a hallpass.yaml', () => {
     const problem = problemOf(text);
     expect(problem.code).toBe('settings_invalid');
     expect(problem.what).toContain(what);
-    if (mend !== undefined) expect(problem.mend).toContain(mend);
+    expect(problem.mend ?? '').toContain(mend ?? '');
     expect(problem.where).toMatch(/^\/repo\/hallpass\.yaml:\d+:\d+$/);
   });
 
@@ -242,10 +251,10 @@ describe('a hallpass.yaml', () => {
     const value = fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0') && text.isWellFormed());
     fc.assert(
       fc.property(fc.dictionary(name, value), (variables) => {
-        const text = stringify({ variables });
+        const written = stringify({ variables });
         // What the writer itself does not get back is none of our business.
-        fc.pre(JSON.stringify(parse(text)) === JSON.stringify({ variables }));
-        const read = readWorkloadFile(text, path).variables;
+        fc.pre(JSON.stringify(parse(written)) === JSON.stringify({ variables }));
+        const read = readWorkloadFile(written, path).variables;
         expect(Object.fromEntries([...read].map(([key, placed]) => [key, placed.value]))).toEqual(
           Object.fromEntries(
             Object.entries(variables).map(([key, text]) => [key, { kind: 'text', text, sensitive: false }]),
@@ -283,11 +292,7 @@ describe('a hallpass.yaml', () => {
       fc.property(
         fc.array(line).map((parts) => parts.join('')),
         (text) => {
-          try {
-            readWorkloadFile(text, path);
-          } catch (error) {
-            expect(error).toBeInstanceOf(AppError);
-          }
+          expect(() => answer(text)).not.toThrow();
         },
       ),
       { numRuns: 500 },

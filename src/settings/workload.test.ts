@@ -240,10 +240,11 @@ describe('the search for hallpass.yaml', () => {
   });
 });
 
-describe('templates in the workspace name', () => {
-  const template = (workspace: string) =>
-    `issuer: https://id.example.com\norganization: acme\nproject: p\nworkspace: ${workspace}\n`;
+function template(workspace: string): string {
+  return `issuer: https://id.example.com\norganization: acme\nproject: p\nworkspace: ${workspace}\n`;
+}
 
+describe('templates in the workspace name', () => {
   it('${dir} is the last part of the working directory', async () => {
     const { settings } = place({ 'repo/hallpass.yaml': template('net-${dir}') }, {}, 'repo/live/eu-prod');
     expect((await resolveWorkload(settings, {})).workspace.name).toBe('net-eu-prod');
@@ -343,11 +344,15 @@ describe('variables', () => {
   });
 });
 
-describe('references', () => {
-  const withValue = (value: string) => `${full}variables: { X: ${value} }\n`;
-  const valueOf = async (settings: Settings) =>
-    revealed((await resolveWorkload(settings, {})).childVariables.get('X')!);
+function withValue(value: string): string {
+  return `${full}variables: { X: ${value} }\n`;
+}
 
+async function valueOf(settings: Settings): Promise<string> {
+  return revealed((await resolveWorkload(settings, {})).childVariables.get('X')!);
+}
+
+describe('references', () => {
   it('to the environment are secrets, also when empty', async () => {
     const { settings } = place({ 'repo/hallpass.yaml': withValue('{ env: PASSWORD }') }, { PASSWORD: 'hunter2' });
     const workload = await resolveWorkload(settings, {});
@@ -439,13 +444,13 @@ describe('references', () => {
   });
 });
 
+async function idsOf(settings: Settings, given: WorkloadFlags = {}) {
+  const { organization, project, workspace, warnings } = await resolveWorkload(settings, given);
+  return { ids: [organization.id, project.id, workspace.id], warnings: warnings.length };
+}
+
 describe('ids', () => {
   const ids = 'ids: { organization: org-1, project: prj-2, workspace: ws-3 }\n';
-  const idsOf = async (settings: Settings, given: WorkloadFlags = {}) => {
-    const { organization, project, workspace, warnings } = await resolveWorkload(settings, given);
-    return { ids: [organization.id, project.id, workspace.id], warnings: warnings.length };
-  };
-
   it('hold where the names beside them hold', async () => {
     const { settings } = place({ 'repo/hallpass.yaml': full + ids });
     expect(await idsOf(settings)).toEqual({ ids: ['org-1', 'prj-2', 'ws-3'], warnings: 0 });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -30,6 +30,10 @@ function problemOf(more: GivenAnswers) {
     throw error;
   }
   throw new Error('it was accepted');
+}
+
+function question(key: string) {
+  return questions.find((candidate) => candidate.key === key)!;
 }
 
 describe('the answers of hallpass init', () => {
@@ -72,7 +76,6 @@ describe('the answers of hallpass init', () => {
   });
 
   it('are checked while they are typed', () => {
-    const question = (key: string) => questions.find((candidate) => candidate.key === key)!;
     expect(complaint(question('workspace'), 'web')).toBeUndefined();
     expect(complaint(question('workspace'), '')).toBe('this is needed');
     expect(complaint(question('project'), '')).toBeUndefined();
