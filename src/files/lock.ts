@@ -19,6 +19,9 @@ interface Hold {
 /** What the running piece of work holds, so that taking a lock twice is an error and not a silence for ever. */
 const holds = new AsyncLocalStorage<readonly Hold[]>();
 
+/** Connections that hold a lock: one that nothing points at would be collected, and its lock with it. */
+const held = new Set<DatabaseSync>();
+
 /** Callers in this process queue here; only the first of each path competes with other processes. */
 const queues = new Map<string, Promise<unknown>>();
 
@@ -71,7 +74,11 @@ async function acquire(path: string, waitMilliseconds: number): Promise<() => vo
       if (performance.now() >= deadline) throw lockBusy(path, waitMilliseconds);
       await sleep(pauseMilliseconds(attempt));
     }
-    return () => database.close();
+    held.add(database);
+    return () => {
+      held.delete(database);
+      database.close();
+    };
   } catch (error) {
     database.close();
     throw error;
