@@ -7,7 +7,7 @@ const tmpfsMagic = 0x01021994;
 const ramfsMagic = 0x858458f6;
 
 /** Where big and short-lived things go, whatever TMPDIR the caller has: providers download archives there. */
-export const diskBase = '/tmp';
+const disk = '/tmp';
 
 /**
  * Chooses and checks the base of the private directories: `HALLPASS_RUN_DIR`, else `/dev/shm` where it is RAM that we
@@ -23,13 +23,47 @@ export async function openBase(runDirectory: string | null): Promise<string> {
     });
     return checkedBase(runDirectory);
   }
-  return checkedBase((await isWritableRam('/dev/shm')) ? '/dev/shm' : diskBase);
+  return checkedBase((await isWritableRam('/dev/shm')) ? '/dev/shm' : disk);
 }
 
 /** The base as it is, without making or checking it; null when it is not there. */
 export async function findBase(runDirectory: string | null): Promise<string | null> {
-  const path = runDirectory ?? ((await isWritableRam('/dev/shm')) ? '/dev/shm' : diskBase);
+  const path = runDirectory ?? ((await isWritableRam('/dev/shm')) ? '/dev/shm' : disk);
   return realpath(path).catch(() => null);
+}
+
+const mostDiskBases = 9;
+
+/**
+ * Makes the directory on disk that holds this user's TMPDIRs, `/tmp/hallpass-tmp-<uid>`: one for all phases, so that a
+ * mask hides also those that begin later. A name that another user has taken is passed over.
+ *
+ * @throws {AppError} `directory_invalid`
+ */
+export async function openDiskBase(): Promise<string> {
+  const parent = await checkedBase(disk);
+  for (const path of diskBases(parent)) {
+    await mkdir(path, { mode: 0o700 }).catch(() => undefined);
+    if (await isOurs(path)) return path;
+  }
+  throw unusable(join(parent, `hallpass-tmp-${process.getuid!()}`), 'other users have taken every name for it');
+}
+
+/** The directories that {@link openDiskBase} has made and that are still there. */
+export async function findDiskBases(): Promise<string[]> {
+  const parent = await realpath(disk).catch(() => disk);
+  const ours = await Promise.all(diskBases(parent).map(async (path) => ((await isOurs(path)) ? [path] : [])));
+  return ours.flat();
+}
+
+function diskBases(parent: string): string[] {
+  const first = join(parent, `hallpass-tmp-${process.getuid!()}`);
+  return [first, ...Array.from({ length: mostDiskBases - 1 }, (_, index) => `${first}-${index + 2}`)];
+}
+
+async function isOurs(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  return found !== null && found.isDirectory() && found.uid === process.getuid!() && (found.mode & 0o077) === 0;
 }
 
 /** Checks that every level down to a base belongs to us or to root, and that no other user can replace one of them. */

@@ -99,7 +99,7 @@ function slotPaths(wish: SlotWish): string[] {
 
 /** Renaming onto a directory fails unless that is empty, and a private directory never is. */
 async function tryTake(slot: string, wish: SlotWish): Promise<boolean> {
-  const made = await mkdtemp(`${slot}.new-`);
+  const made = await makeBeside(slot);
   try {
     await mkdir(join(made, ownPart), { mode: 0o700 });
     await writeOwner(made, wish.note);
@@ -110,6 +110,17 @@ async function tryTake(slot: string, wish: SlotWish): Promise<boolean> {
     throw error;
   }
   return true;
+}
+
+/** The base may have been removed as empty, a moment ago. */
+async function makeBeside(slot: string): Promise<string> {
+  try {
+    return await mkdtemp(`${slot}.new-`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await mkdir(dirname(slot), { mode: 0o700 }).catch(() => undefined);
+    return mkdtemp(`${slot}.new-`);
+  }
 }
 
 function isTaken(error: unknown): boolean {

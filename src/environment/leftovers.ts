@@ -1,13 +1,20 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditLog } from '../audit/log.ts';
 import { withLock } from '../files/lock.ts';
-import { diskBase, findBase } from './base-directory.ts';
+import { findBase, findDiskBases } from './base-directory.ts';
 import { removeSlot, slotState, stemPrefix } from './directory.ts';
 import { commandOf, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
 import type { EnvironmentSettings, PhaseEvent } from './phase.ts';
-import { bootId, isRunning, pidNamespace, processesOfPhase, signalProcess, type ProcessNote } from './process-table.ts';
+import {
+  bootId,
+  isRunning,
+  pidNamespace,
+  processesOfPhase,
+  signalProcess,
+  until,
+  type ProcessNote,
+} from './process-table.ts';
 
 export interface LeftoversOptions {
   readonly settings: Pick<EnvironmentSettings, 'runDirectory'>;
@@ -67,7 +74,8 @@ async function tell(options: LeftoversOptions, cleared: ClearedLeftovers): Promi
 }
 
 async function privateDirectories({ settings }: LeftoversOptions): Promise<string[]> {
-  const bases = new Set([await findBase(settings.runDirectory), diskBase].filter((base) => base !== null));
+  const main = await findBase(settings.runDirectory);
+  const bases = [...(main === null ? [] : [main]), ...(await findDiskBases())];
   const found: string[] = [];
   for (const base of bases) {
     const names = await readdir(base).catch(() => []);
@@ -77,7 +85,7 @@ async function privateDirectories({ settings }: LeftoversOptions): Promise<strin
 }
 
 /** Private directories, and those that are half made or half removed. */
-const slotName = new RegExp(`^${stemPrefix}[a-z0-9]{10}(?:\\.tmp)?(?:-\\d{1,2})?(?:\\.(?:new-|old-)\\w+)?$`);
+const slotName = new RegExp(`^${stemPrefix}[a-z0-9]{10}(?:-\\d{1,2})?(?:\\.(?:new-|old-)\\w+)?$`);
 
 /** Under the directory's own lock, so that an orphan is asked once: Terraform takes a second interrupt for "at once". */
 async function clearDead(directory: string, now: () => Date): Promise<{ orphans: number } | null> {
@@ -121,13 +129,10 @@ async function endOrphans(directory: string, note: OwnerNote, now: () => Date): 
   return 1;
 }
 
+/** A session is looked at only while its leader lives: later its number may be another's. */
 function remaining(note: OwnerNote): readonly ProcessNote[] {
   const noted = [note.command, note.init, note.child].filter((one) => one !== null && isRunning(one)) as ProcessNote[];
-  const found = processesOfPhase(note.child?.pid ?? null, note.temporaryDirectory);
+  const session = note.child !== null && isRunning(note.child) ? note.child.pid : null;
+  const found = processesOfPhase(session, note.temporaryDirectory);
   return [...noted, ...found.filter((one) => !noted.some((other) => other.pid === one.pid))];
-}
-
-async function until(condition: () => boolean, milliseconds: number): Promise<void> {
-  const deadline = performance.now() + milliseconds;
-  while (!condition() && performance.now() < deadline) await sleep(50);
 }

@@ -6,7 +6,7 @@ import { phaseOf } from '../domain/workload.ts';
 import { revealed, Secret } from '../domain/secret.ts';
 import type { IdentityToken } from '../domain/token.ts';
 import { inputVariableName, platforms } from '../platforms/index.ts';
-import { checkedBase, diskBase, freeBytes, openBase } from './base-directory.ts';
+import { freeBytes, openBase, openDiskBase } from './base-directory.ts';
 import type { HomeLink } from './caller-home.ts';
 import { childEnvironment, type ChildEnvironment, type InstalledSet, type PlatformFacts } from './child-environment.ts';
 import {
@@ -19,16 +19,26 @@ import {
   type SlotWish,
   writeSecretFile,
 } from './directory.ts';
+import { chooseIsolation, type IsolationChoice } from './isolation.ts';
 import { clearSlot } from './leftovers.ts';
 import { openOutput, type PhaseOutput } from './output.ts';
 import { ownerNote, ownPart, writeOwner, type OwnerNote } from './owner.ts';
 import type { Command, PhaseIo, PhaseRun } from './phase.ts';
 import { SecretList } from './redaction.ts';
 
+/** Short tokens that are replaced, in their files, before they expire. */
+export interface Renewal {
+  /** Ends it, after the write that is under way. */
+  stop(): Promise<void>;
+}
+
 /** The private places of a phase, and what lies in them. */
 export interface OpenEnvironment {
   readonly run: PhaseRun;
   readonly io: PhaseIo;
+  readonly isolation: IsolationChoice;
+  /** Where private directories lie. */
+  readonly bases: readonly string[];
   /** The private directory: credentials, HOME. */
   readonly directory: string;
   /** A second one on disk: TMPDIR, and raw output where RAM is short. */
@@ -38,6 +48,9 @@ export interface OpenEnvironment {
   readonly secrets: SecretList;
   readonly output: PhaseOutput;
   readonly installed: Installed[];
+  /** Files that are being written. */
+  readonly installing: Promise<void>[];
+  renewal: Renewal | null;
   note: OwnerNote;
   /** No configuration may be installed any more. */
   isClosing: boolean;
@@ -60,6 +73,7 @@ export async function openEnvironment(run: PhaseRun, io: PhaseIo): Promise<OpenE
     for (const [name, value] of [...run.variables, ...run.terraformVariables]) {
       if (value instanceof Secret) addSecret(environment, name, value.reveal());
     }
+    if (environment.isolation.problem !== null) warn(environment, environment.isolation.problem);
     // A value that no process can be given stops here, before any token.
     childVariables(environment, run.command);
     return environment;
@@ -79,11 +93,13 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
     taken.push(slot);
     return slot;
   };
+  const isolation = await chooseIsolation(settings);
   const base = await openBase(settings.runDirectory);
+  const diskBase = await openDiskBase();
   const nowhere = ownerNote({ lease: run.lease.id, temporaryDirectory: '', now: io.now() });
   const diskDirectory = await take({
-    base: await checkedBase(diskBase),
-    stem: `${stem}.tmp`,
+    base: diskBase,
+    stem,
     note: nowhere,
     passOverForeign: true,
   });
@@ -102,9 +118,17 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
     redact: settings.redact,
     secrets,
   });
+  run.report({
+    type: 'environment_opened',
+    directory,
+    temporaryDirectory,
+    isolation: isolation.mask === null ? 'off' : 'mask',
+  });
   return {
     run,
     io,
+    isolation,
+    bases: [base, diskBase],
     directory,
     diskDirectory,
     home,
@@ -112,6 +136,8 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
     secrets,
     output,
     installed: [],
+    installing: [],
+    renewal: null,
     note,
     isClosing: false,
     reported: new Set(),
@@ -167,7 +193,7 @@ function endpointVariables(environment: OpenEnvironment): Record<string, string>
   return Object.fromEntries([...variables].filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }
 
-/** Puts a configuration in place: files first, then it counts. */
+/** Puts a configuration in place: files first, then it counts. Nothing comes in once the phase is being taken down. */
 export async function install(
   environment: OpenEnvironment,
   request: CredentialRequest,
@@ -175,6 +201,17 @@ export async function install(
   set: CredentialSet,
 ): Promise<void> {
   if (environment.isClosing) return;
+  const work = putInPlace(environment, request, token, set);
+  environment.installing.push(work);
+  await work;
+}
+
+async function putInPlace(
+  environment: OpenEnvironment,
+  request: CredentialRequest,
+  token: IdentityToken,
+  set: CredentialSet,
+): Promise<void> {
   addSetSecrets(environment, request, set);
   const { platform, tag, offered } = request;
   const directory = await makeConfigurationDirectory(environment.directory, platform, tag);

@@ -3,6 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redactor, type SecretList } from './redaction.ts';
 import type { OutputStream } from './phase.ts';
+import { openSink, type Sink } from './sink.ts';
 
 /** How a child's stream is wired: a file descriptor of its own that stays good when Hallpass dies. */
 export interface OutputPlan {
@@ -83,19 +84,20 @@ const pollMilliseconds = 100;
 async function openTail(path: string, target: OutputStream, secrets: SecretList | null): Promise<Tail> {
   const writer = await open(path, 'ax', 0o600);
   const reader = await open(path, 'r');
-  const passer = new Passer(reader, target, secrets === null ? null : new Redactor(secrets));
+  const sink = openSink(target);
+  const passer = new Passer(reader, sink, secrets === null ? null : new Redactor(secrets));
   const watcher = watchFile(path, () => passer.wake());
   const timer = setInterval(() => passer.wake(), pollMilliseconds);
   timer.unref();
   return {
     descriptor: writer.fd,
     drain: () => passer.drain(),
-    abandon: () => passer.abandon(),
+    abandon: () => sink.abandon(),
     close: async () => {
       await passer.drain();
       clearInterval(timer);
       watcher?.close();
-      passer.stop();
+      sink.close();
       await Promise.all([writer.close(), reader.close()]);
     },
   };
@@ -114,56 +116,40 @@ function watchFile(path: string, changed: () => void): FSWatcher | null {
 /** Passes a growing file on to a stream, one chunk at a time, as fast as the stream takes it. */
 class Passer {
   readonly #reader: FileHandle;
-  readonly #target: OutputStream;
+  readonly #target: Sink;
   readonly #redactor: Redactor | null;
   readonly #buffer = Buffer.allocUnsafe(chunkSize);
   #offset = 0;
-  #pass: Promise<void> | null = null;
-  #again = false;
-  #broken = false;
-  readonly #onError = (): void => this.abandon();
-  #giveUp: (() => void) | null = null;
+  /** Work follows work: two readers would pass the same bytes on twice. */
+  #work: Promise<void> = Promise.resolve();
+  #isWaiting = false;
 
-  constructor(reader: FileHandle, target: OutputStream, redactor: Redactor | null) {
+  constructor(reader: FileHandle, target: Sink, redactor: Redactor | null) {
     this.#reader = reader;
     this.#target = target;
     this.#redactor = redactor;
-    // A reader that went away, or a closed terminal: the child goes on, and its output is dropped.
-    target.on('error', this.#onError);
-    target.on('close', this.#onError);
   }
 
-  /** Something was written, perhaps. One pass at a time; what comes meanwhile is seen by another turn. */
+  /** Something was written, perhaps. */
   wake(): void {
-    if (this.#pass !== null) {
-      this.#again = true;
-      return;
-    }
-    this.#pass = this.#passOn()
-      .catch(() => this.abandon())
-      .finally(() => {
-        this.#pass = null;
-        if (this.#again) {
-          this.#again = false;
-          this.wake();
-        }
-      });
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    void this.#next(() => {
+      this.#isWaiting = false;
+      return this.#passOn();
+    });
   }
 
-  async drain(): Promise<void> {
-    while (this.#pass !== null) await this.#pass;
-    await this.#passOn();
-    await this.#write(this.#redactor?.end() ?? Buffer.alloc(0));
+  drain(): Promise<void> {
+    return this.#next(async () => {
+      await this.#passOn();
+      await this.#target.write(this.#redactor?.end() ?? Buffer.alloc(0));
+    });
   }
 
-  abandon(): void {
-    this.#broken = true;
-    this.#giveUp?.();
-  }
-
-  stop(): void {
-    this.#target.off('error', this.#onError);
-    this.#target.off('close', this.#onError);
+  #next(work: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(work).catch(() => this.#target.abandon());
+    return this.#work;
   }
 
   async #passOn(): Promise<void> {
@@ -173,16 +159,7 @@ class Passer {
       this.#offset += bytesRead;
       const chunk = this.#buffer.subarray(0, bytesRead);
       // A copy: the stream may keep what it is given, and the buffer is used again.
-      await this.#write(this.#redactor === null ? Buffer.from(chunk) : this.#redactor.write(chunk));
+      await this.#target.write(this.#redactor === null ? Buffer.from(chunk) : this.#redactor.write(chunk));
     }
-  }
-
-  async #write(chunk: Buffer): Promise<void> {
-    if (this.#broken || chunk.length === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#giveUp = resolve;
-      this.#target.write(chunk, () => resolve());
-    });
-    this.#giveUp = null;
   }
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessNote {
@@ -38,6 +39,13 @@ export function signalProcess(note: ProcessNote, signal: NodeJS.Signals): boolea
 
 /** Direct children, oldest first. */
 export function childrenOf(pid: number): readonly ProcessNote[] {
+  const listed = readText(`/proc/${pid}/task/${pid}/children`);
+  if (listed !== null) {
+    return listed
+      .split(' ')
+      .filter((text) => text !== '')
+      .flatMap((text) => noteProcess(Number(text)) ?? []);
+  }
   return allProcesses()
     .filter((state) => state.parent === pid && !state.isOver)
     .map(({ pid: child, startTime }) => ({ pid: child, startTime }));
@@ -53,6 +61,19 @@ export function processesOfPhase(session: number | null, temporaryDirectory: str
     .filter((state) => !state.isOver && state.pid !== process.pid)
     .filter((state) => hasVariable(state.pid, marker) || (state.session === session && isReadable(state.pid)))
     .map(({ pid, startTime }) => ({ pid, startTime }));
+}
+
+/** The processes of a session that have not left it: what a command has started and not ended. */
+export function processesOfSession(session: number): readonly ProcessNote[] {
+  return allProcesses()
+    .filter((state) => state.session === session && !state.isOver)
+    .map(({ pid, startTime }) => ({ pid, startTime }));
+}
+
+/** Waits until something is so, or the time is over. */
+export async function until(condition: () => boolean, milliseconds: number): Promise<void> {
+  const deadline = performance.now() + milliseconds;
+  while (!condition() && performance.now() < deadline) await sleep(20);
 }
 
 /** Identifies this boot: process numbers and start times of another one mean nothing. */

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
 import { revealed, type Secret } from '../domain/secret.ts';
-import { noteProcess, signalProcess, type ProcessNote } from './process-table.ts';
+import { noteProcess, processesOfSession, signalProcess, until, type ProcessNote } from './process-table.ts';
 
 /** A program to start: all of it decided. */
 export interface ProgramStart {
@@ -36,6 +36,8 @@ export interface RunningProgram {
   readonly ended: Promise<ProgramEnd>;
   /** Sends a signal to the program itself, not to what it has started. */
   signal(signal: NodeJS.Signals): boolean;
+  /** Ends what it has left running. Its credentials are about to be removed. */
+  endRemaining(): Promise<void>;
 }
 
 /** Starts a program in a session of its own, so that a key press at the terminal reaches it only through us, once. */
@@ -54,7 +56,20 @@ export async function startProgram(start: ProgramStart): Promise<RunningProgram>
     processes: { child: note, init: null, command: null },
     ended: ended(child),
     signal: (signal) => note !== null && signalProcess(note, signal),
+    endRemaining: () => endSession(pid),
   };
+}
+
+/** How long a background process may take to stop, whose command has ended. */
+const backgroundMilliseconds = 1000;
+
+/** What runs on in the session could write into directories that are being deleted. */
+async function endSession(session: number): Promise<void> {
+  const left = (): readonly ProcessNote[] => processesOfSession(session);
+  if (left().length === 0) return;
+  for (const one of left()) signalProcess(one, 'SIGTERM');
+  await until(() => left().length === 0, backgroundMilliseconds);
+  for (const one of left()) signalProcess(one, 'SIGKILL');
 }
 
 /** A stream without a file descriptor, as tests have it, cannot be handed on. */

@@ -1,14 +1,19 @@
+import { rmdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { workloadRecord } from '../audit/event.ts';
 import { revealed } from '../domain/secret.ts';
+import { explainFailure } from './explain.ts';
 import { findCommand } from './find-command.ts';
+import { maskArguments, pathsIn, planMask } from './isolation.ts';
+import { startMasked } from './masked-process.ts';
 import { childVariables, linkHome, noteProcesses, warn, type OpenEnvironment } from './open.ts';
 import type { Command, PhaseOutcome } from './phase.ts';
 import type { PhaseSignals } from './phase-signals.ts';
-import { CannotStartError, startProgram, type ProgramEnd } from './process.ts';
+import { CannotStartError, startProgram, type ProgramEnd, type ProgramStart, type RunningProgram } from './process.ts';
 
-/** Runs one command in an open environment and waits for it. */
+/** Runs one command in an open environment, waits for it, and ends what it has left running. */
 export async function runCommand(
   environment: OpenEnvironment,
   signals: PhaseSignals,
@@ -27,31 +32,85 @@ export async function runCommand(
     warn(environment, found.problem);
     return { exitCode: found.exitCode, signal: null, refusals: [], directory };
   }
+  const start: ProgramStart = {
+    path: found.path,
+    args: command.args,
+    variables,
+    workingDirectory: run.settings.workingDirectory,
+    stdin: io.stdin,
+    output: environment.output.plan,
+  };
   await auditStart(environment, command);
   const startedAt = performance.now();
+  const end = await runToEnd(environment, signals, command, start);
+  await auditEnd(environment, end, performance.now() - startedAt);
+  const refusals = signals.wasForwarded() ? [] : await explainFailure(environment, signals, end.exitCode);
+  return { ...end, refusals, directory };
+}
+
+/** Starts the program and stays with it; one that the system will not start has ended too. */
+async function runToEnd(
+  environment: OpenEnvironment,
+  signals: PhaseSignals,
+  command: Command,
+  start: ProgramStart,
+): Promise<ProgramEnd> {
   try {
-    const program = await startProgram({
-      path: found.path,
-      args: command.args,
-      variables,
-      workingDirectory: run.settings.workingDirectory,
-      stdin: io.stdin,
-      output: environment.output.plan,
-    });
+    const program = await startIsolated(environment, start);
     const stopForwarding = signals.forwardTo(program);
-    await noteProcesses(environment, program.processes);
-    run.report({ type: 'command_started', command, pid: program.pid });
-    const end = await program.ended;
-    stopForwarding();
-    await environment.output.drain();
-    run.report({ type: 'command_ended', ...end });
-    await auditEnd(environment, end, performance.now() - startedAt);
-    return { ...end, refusals: [], directory };
+    try {
+      await noteProcesses(environment, program.processes);
+      environment.run.report({ type: 'command_started', command, pid: program.pid });
+      return await endOf(environment, program);
+    } finally {
+      stopForwarding();
+    }
   } catch (error) {
     if (!(error instanceof CannotStartError)) throw error;
+    await passOutputOn(environment);
     warn(environment, error.problem);
-    return { exitCode: error.exitCode, signal: null, refusals: [], directory };
+    return { exitCode: error.exitCode, signal: null };
   }
+}
+
+async function endOf(environment: OpenEnvironment, program: RunningProgram): Promise<ProgramEnd> {
+  const end = await program.ended;
+  await program.endRemaining();
+  await passOutputOn(environment);
+  environment.run.report({ type: 'command_ended', ...end });
+  return end;
+}
+
+/** How long credentials wait for a reader that does not read. Its output is not lost: the rest comes after teardown. */
+const readerMilliseconds = 5000;
+
+async function passOutputOn(environment: OpenEnvironment): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([
+    environment.output.drain(),
+    sleep(readerMilliseconds, undefined, { signal: enough.signal }).catch(() => undefined),
+  ]);
+  enough.abort();
+}
+
+async function startIsolated(environment: OpenEnvironment, start: ProgramStart): Promise<RunningProgram> {
+  const { isolation, run, directory, diskDirectory, bases } = environment;
+  if (isolation.mask === null) return startProgram(start);
+  const values = [...start.variables.values()].filter((value) => typeof value === 'string');
+  const plan = await planMask({
+    settings: run.settings,
+    own: [directory, diskDirectory],
+    bases,
+    needed: [start.path, ...pathsIn([...values, ...start.args])],
+  });
+  const program = await startMasked({
+    ...start,
+    bubblewrap: isolation.mask.program,
+    maskArguments: maskArguments(plan, start.workingDirectory),
+  });
+  // One that had ended just before was made anew by bubblewrap, as an empty directory to mount on.
+  for (const path of plan.fleeting) await rmdir(path).catch(() => undefined);
+  return program;
 }
 
 async function auditStart(environment: OpenEnvironment, command: Command): Promise<void> {
@@ -61,7 +120,7 @@ async function auditStart(environment: OpenEnvironment, command: Command): Promi
     outcome: 'ok',
     command: shownCommand(command),
     directory: environment.directory,
-    isolation: 'off',
+    isolation: environment.isolation.mask === null ? 'off' : 'mask',
   });
 }
 
@@ -77,7 +136,7 @@ async function auditEnd(environment: OpenEnvironment, end: ProgramEnd, milliseco
       duration_seconds: Math.round(milliseconds) / 1000,
     });
   } catch (error) {
-    warn(environment, { what: `the end of the phase was not recorded: ${(error as Error).message}` });
+    warn(environment, { what: `the end of the command was not recorded: ${(error as Error).message}` });
   }
 }
 

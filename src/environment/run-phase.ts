@@ -4,6 +4,7 @@ import type { IdentityToken } from '../domain/token.ts';
 import { install, installTogether, openEnvironment, platformIo, type OpenEnvironment } from './open.ts';
 import type { PhaseEnvironment, PhaseIo, PhaseOutcome, PhaseRun } from './phase.ts';
 import { PhaseInterrupted, watchSignals, type PhaseSignals } from './phase-signals.ts';
+import { startRenewal } from './renewal.ts';
 import { runCommand } from './run-command.ts';
 import { tearDown } from './teardown.ts';
 import { findCommand } from './find-command.ts';
@@ -73,6 +74,7 @@ async function obtainAll(environment: OpenEnvironment, signals: PhaseSignals): P
     ),
   );
   await installTogether(environment);
+  environment.renewal = startRenewal(environment, (request) => mint(environment, request));
 }
 
 async function mint(environment: OpenEnvironment, request: CredentialRequest): Promise<IdentityToken> {

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { workloadRecord } from '../audit/event.ts';
+import type { Refusal } from '../domain/credential.ts';
+import { platformIo, warn, type Installed, type OpenEnvironment } from './open.ts';
+import type { PhaseSignals } from './phase-signals.ts';
+
+/** For all configurations together: whoever waits wants the error, not the explanation. */
+const explainMilliseconds = 3000;
+
+/**
+ * Tries each configuration's exchange once after a failure, to say why the platform refuses: the command's own message
+ * seldom does. Nothing is said of platforms that accept, or that cannot be reached in time.
+ */
+export async function explainFailure(
+  environment: OpenEnvironment,
+  signals: PhaseSignals,
+  exitCode: number,
+): Promise<readonly Refusal[]> {
+  const { explain, report } = environment.run;
+  const wanted = typeof explain === 'function' ? explain(exitCode) : explain && exitCode !== 0;
+  if (!wanted || environment.installed.length === 0) return [];
+  const over = new AbortController();
+  const stop = AbortSignal.any([signals.stopped, over.signal]);
+  const tries = environment.installed.map((installed) => tryOnce(environment, installed, stop));
+  const timer = sleep(explainMilliseconds, null, { signal: stop }).catch(() => null);
+  const answers = await Promise.all(tries.map((answer) => Promise.race([answer, timer])));
+  over.abort();
+  const refusals = answers.filter((answer) => answer !== null);
+  for (const refusal of refusals) report({ type: 'refused', refusal });
+  await Promise.all(refusals.map((refusal) => record(environment, refusal)));
+  return refusals;
+}
+
+async function tryOnce(environment: OpenEnvironment, installed: Installed, stop: AbortSignal): Promise<Refusal | null> {
+  try {
+    const { request, token } = installed;
+    return (await request.explain?.(token, platformIo(environment, request, stop))) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+async function record(environment: OpenEnvironment, refusal: Refusal): Promise<void> {
+  const { lease, audit } = environment.run;
+  const { platform, tag, role, code, message, status, requestId } = refusal;
+  const token = environment.installed.find((one) => one.platform === platform && one.tag === tag)?.token;
+  try {
+    await audit.append({
+      type: 'exchange_refused',
+      outcome: 'refused',
+      actor: lease.actor,
+      workload: workloadRecord(lease.workload),
+      lease: lease.id,
+      known_by: 'platform',
+      platform,
+      tag,
+      offered: role,
+      jti: token?.claims.jti ?? null,
+      code,
+      message,
+      status,
+      request_id: requestId,
+    });
+  } catch (error) {
+    warn(environment, { what: `the refusal was not recorded: ${(error as Error).message}` });
+  }
+}
