@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hallpass, hallpassProgram, cleanEnvironment, type ChildOptions, type ChildResult } from './hallpass.ts';
 import { freePort, startServer, type ServerChild } from './servers.ts';
 
-const account = '111122223333';
+export const account = '111122223333';
 export const planRole = `arn:aws:iam::${account}:role/payments-plan`;
 export const applyRole = `arn:aws:iam::${account}:role/payments-apply`;
 
@@ -22,8 +22,18 @@ export interface AwsStory extends AsyncDisposable {
   hallpass(args: readonly string[], options?: ChildOptions): Promise<ChildResult>;
 }
 
+/** What a story has otherwise than usual. */
+export interface StoryChanges {
+  /** Members of the sandbox file's `aws`, in place of the usual ones. */
+  readonly aws?: (issuer: string) => Readonly<Record<string, unknown>>;
+  /** Members of `hallpass.yaml`. */
+  readonly file?: Readonly<Record<string, unknown>>;
+  /** Variables of Hallpass' own environment, besides the usual ones. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** The trust policy of one phase's role: exact names, as `hallpass init` writes them. */
-function trustPolicy(issuer: string, phase: string): object {
+export function trustPolicy(issuer: string, phase: string): object {
   const host = issuer.replace(/^https?:\/\//, '');
   return {
     Version: '2012-10-17',
@@ -43,13 +53,13 @@ function trustPolicy(issuer: string, phase: string): object {
   };
 }
 
-const allow = (...actions: string[]) => ({
+export const allow = (...actions: string[]) => ({
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }],
 });
 
 /** The sandbox file of the story. JSON is YAML. */
-function sandboxConfig(issuer: string): string {
+function sandboxConfig(issuer: string, changes: StoryChanges): string {
   const read = ['ssm:GetParameter', 'ssm:GetParameters', 'ssm:DescribeParameters', 'ssm:ListTagsForResource'];
   const write = ['ssm:PutParameter', 'ssm:DeleteParameter', 'ssm:AddTagsToResource'];
   return JSON.stringify({
@@ -61,6 +71,7 @@ function sandboxConfig(issuer: string): string {
         { name: 'payments-apply', trust_policy: trustPolicy(issuer, 'apply'), policies: [allow(...read, ...write)] },
       ],
       parameters: { '/payments/region': 'eu-north-1' },
+      ...changes.aws?.(issuer),
     },
   });
 }
@@ -70,24 +81,25 @@ function sandboxConfig(issuer: string): string {
  *
  * @param directory an empty directory; the caller removes it
  * @param variables further entries of `variables` in `hallpass.yaml`
+ * @param changes   what the story has otherwise than usual
  */
 export async function openAwsStory(
   directory: string,
   variables: Readonly<Record<string, unknown>> = {},
+  changes: StoryChanges = {},
 ): Promise<AwsStory> {
   const workDirectory = join(directory, 'work');
-  const dataDirectory = join(directory, 'data');
-  const keyEncryptionKeyFile = join(directory, 'kek');
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
   const base = {
     HOME: join(directory, 'home'),
-    HALLPASS_DATA_DIR: dataDirectory,
-    HALLPASS_KEK_FILE: keyEncryptionKeyFile,
+    HALLPASS_DATA_DIR: join(directory, 'data'),
+    HALLPASS_KEK_FILE: join(directory, 'kek'),
+    ...changes.env,
   };
   for (const made of [workDirectory, base.HOME]) mkdirSync(made, { recursive: true });
-  const run = (args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> =>
-    hallpass(args, { cwd: workDirectory, ...options, env: { ...base, ...options.env } });
+  const run = (args: readonly string[], how: ChildOptions = {}): Promise<ChildResult> =>
+    hallpass(args, { cwd: workDirectory, ...how, env: { ...base, ...how.env } });
   await succeed(run(['keys', 'init', '--issuer', issuer]));
 
   const servers: ServerChild[] = [];
@@ -102,7 +114,7 @@ export async function openAwsStory(
     };
     await start(['issuer', 'serve', '--listen', `127.0.0.1:${port}`]);
     const config = join(directory, 'sandbox.yaml');
-    writeFileSync(config, sandboxConfig(issuer));
+    writeFileSync(config, sandboxConfig(issuer, changes));
     const sandbox = await start(['sandbox', '--config', config, '--json']);
     const { endpoints, environment } = JSON.parse(sandbox.firstLine) as {
       endpoints: { aws: string };
@@ -115,6 +127,7 @@ export async function openAwsStory(
         organization: 'acme',
         project: 'payments',
         workspace: 'payments-prod',
+        ...changes.file,
         variables: {
           ...environment,
           TFC_AWS_PROVIDER_AUTH: 'true',
@@ -127,8 +140,8 @@ export async function openAwsStory(
     await succeed(run(['allow', '--yes']));
     return {
       workDirectory,
-      dataDirectory,
-      keyEncryptionKeyFile,
+      dataDirectory: base.HALLPASS_DATA_DIR,
+      keyEncryptionKeyFile: base.HALLPASS_KEK_FILE,
       issuer,
       endpoint: endpoints.aws,
       env: base,
