@@ -1,5 +1,11 @@
 export { platforms } from './registry.ts';
-export { conflictingVariables, inputVariableName, requestsFor, unknownVariables } from './requests.ts';
+export {
+  conflictingVariables,
+  ineffectiveVariables,
+  inputVariableName,
+  requestsFor,
+  unknownVariables,
+} from './requests.ts';
 export type { Platform, SharedFiles, TaggedSet } from './platform.ts';
 export type { VariableSpec, WorkloadVariables } from './variables.ts';
 export { awsSessionName } from './aws/render.ts';

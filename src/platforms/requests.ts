@@ -1,5 +1,5 @@
 import type { CredentialRequest } from '../domain/credential.ts';
-import { ConfigurationError } from '../domain/errors.ts';
+import { ConfigurationError, type Problem } from '../domain/errors.ts';
 import { nearest } from '../domain/nearest.ts';
 import type { Phase } from '../domain/workload.ts';
 import { laterPlatforms, otherNames } from './known-variables.ts';
@@ -17,6 +17,7 @@ import {
   type WorkloadVariables,
 } from './variables.ts';
 
+const switchedTables: readonly VariableTable[] = [...platforms, ...laterPlatforms];
 const knownTables: readonly VariableTable[] = [...platforms, manualVariables, ...laterPlatforms];
 
 /**
@@ -62,6 +63,31 @@ export function unknownVariables(
     .map((name) => ({ name, nearest: nearestKnown(name) }));
 }
 
+/**
+ * Names that are known, but do nothing as they stand: a switch that is neither `true` nor `false`, and values for a tag
+ * whose switch is not on. For warnings. Pure.
+ */
+export function ineffectiveVariables(variables: WorkloadVariables): readonly Problem[] {
+  return [...variables].flatMap(([name, value]): readonly Problem[] => {
+    const meaning = readVariableName(name, switchedTables);
+    if (meaning === undefined) return [];
+    const { table, spec, tag } = meaning;
+    if (spec.isSwitch) {
+      if (value === 'true' || value === 'false') return [];
+      return [
+        {
+          what: `${name} is set to something else than true, so it is off`,
+          where: name,
+          mend: `write true (in small letters) to switch ${table.title} on, or false`,
+        },
+      ];
+    }
+    const owner = fullName(table, switchOf(table), null, { tag });
+    if (tag === null || variables.get(owner) === 'true') return [];
+    return [{ what: `${name} does nothing, since ${owner} is not true`, where: name, mend: `set ${owner} to true` }];
+  });
+}
+
 function isKnown(name: string): boolean {
   if (readVariableName(name, knownTables) !== undefined) return true;
   return otherNames.some((other) => (other.startsWith ? name.startsWith(other.name) : name === other.name));
@@ -69,6 +95,9 @@ function isKnown(name: string): boolean {
 
 /** The nearest name; a tag at the end stays, since the slip may be before it. */
 function nearestKnown(name: string): string | undefined {
+  // The switch is the one that has no shared default.
+  const withoutDefault = name.replace(/^TFC_DEFAULT_/, 'TFC_');
+  if (withoutDefault !== name && isKnown(withoutDefault)) return withoutDefault;
   const plain = knownTables.flatMap((table) => baseNames(table).map(({ base }) => base));
   const direct = nearest(name, plain);
   // `TFC_AWS_RUN_ROLE_ANR_BLUE`: try each way to cut a tag off, and keep the closest whole.

@@ -75,6 +75,7 @@ export function judgeWebIdentity(claims: JsonObject, gate: AwsTokenGate): AwsGat
     issuerCheck(claims, gate),
     accountCheck(gate),
     ...requiredClaimChecks(claims),
+    subjectCheck(claims),
     ...timeChecks(claims, gate),
     audienceCheck(claims, audience, gate.provider),
     tagsCheck(tags),
@@ -155,6 +156,16 @@ function requiredClaimChecks(claims: JsonObject): readonly Judged[] {
       isPresent(claims[name]) && (name !== 'sub' || typeof claims[name] === 'string'),
       invalidToken(`Missing a required claim: ${name}`),
     ),
+  );
+}
+
+/** STS echoes the subject in a field of 6 to 255 characters; its words for another length are not known. */
+function subjectCheck(claims: JsonObject): Judged {
+  const actual = shown(claims['sub']);
+  return judge(
+    { step: 'claim', key: 'sub', operator: 'length', expected: '6 to 255 characters', actual },
+    actual !== null && actual.length >= 6 && actual.length <= 255,
+    invalidToken('Invalid claim: sub'),
   );
 }
 
