@@ -1,0 +1,261 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSandboxConfig } from '../../src/sandbox/config.ts';
+import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
+import { reasonsOf, xmlText } from '../support/aws-client.ts';
+import { hallpassProgram, cleanEnvironment, hallpass, run, terraformCliConfig } from '../support/hallpass.ts';
+import { motoAccount, openMoto, type Moto } from '../support/moto.ts';
+import { describeWith, requireProgram } from '../support/programs.ts';
+import { freePort, startServer, type ServerChild } from '../support/servers.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const issuer = 'https://id.example.com/terraform';
+const names = ['--organization', 'acme', '--project', 'Default Project', '--workspace', 'payments-prod'];
+
+/** A person's machine: home, data directory and an empty working directory. */
+function machine() {
+  const root = temporaryDirectory('init');
+  const work = join(root, 'work');
+  for (const directory of ['home', 'work', 'config']) mkdirSync(join(root, directory), { mode: 0o700 });
+  const env = {
+    HOME: join(root, 'home'),
+    HALLPASS_DATA_DIR: join(root, 'data'),
+    HALLPASS_KEK_FILE: join(root, 'config/kek'),
+  };
+  const call = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+    hallpass(args, { cwd: work, env: { ...env, ...more } });
+  return { root, work, env, call };
+}
+
+type Machine = ReturnType<typeof machine>;
+
+const initFlags = ['init', '--issuer', issuer, ...names, '--aws-account', motoAccount];
+
+describe('hallpass init', () => {
+  it('says what is missing when nobody is at a terminal, and writes nothing', async () => {
+    const { call, work, root } = machine();
+    const { code, stderr } = await call(['init', '--organization', 'acme']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('error: hallpass init needs --issuer, --workspace, --aws-account');
+    expect(readdirSync(work)).toEqual([]);
+    expect(existsSync(join(root, 'data'))).toBe(false);
+  });
+
+  it.each([
+    [['--issuer', 'https://id.example.com/'], 'ends with a slash'],
+    [['--issuer', 'http://id.example.com'], 'uses http'],
+    [['--workspace', 'a:b'], 'holds ":"'],
+    [['--aws-account', '12'], 'an account id has 12 digits'],
+  ])('refuses %j and leaves nothing behind', async (flags, reason) => {
+    const { call, work, root } = machine();
+    const { code, stderr } = await call([...initFlags, ...flags]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(reason);
+    expect(readdirSync(work)).toEqual([]);
+    expect(existsSync(join(root, 'data'))).toBe(false);
+  });
+
+  it('makes keys and an allowed hallpass.yaml, from which a token can be minted', async () => {
+    const { call, work } = machine();
+    const made = await call([...initFlags, '--yes']);
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    expect(made.stdout).toContain('hallpass issuer export');
+    expect(made.stdout).toContain('hallpass exec -- terraform plan');
+    expect(readdirSync(work).sort()).toEqual(['hallpass-aws', 'hallpass.yaml']);
+    const minted = await call(['token', 'mint', '--audience', 'a', '--phase', 'plan', '--json']);
+    expect(JSON.parse(minted.stdout)).toMatchObject({
+      claims: {
+        iss: issuer,
+        sub: 'organization:acme:project:Default Project:workspace:payments-prod:run_phase:plan',
+      },
+    });
+  });
+
+  it('overwrites nothing, and names all that is there', async () => {
+    const { call, work } = machine();
+    writeFileSync(join(work, 'hallpass.yaml'), 'mine\n');
+    mkdirSync(join(work, 'hallpass-aws'));
+    writeFileSync(join(work, 'hallpass-aws/outputs.tf'), '# mine\n');
+    const { code, stderr } = await call([...initFlags, '--yes']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('hallpass.yaml, hallpass-aws/outputs.tf are there already');
+    expect(readFileSync(join(work, 'hallpass.yaml'), 'utf8')).toBe('mine\n');
+    expect(readdirSync(join(work, 'hallpass-aws'))).toEqual(['outputs.tf']);
+  });
+
+  it('warns of an issuer that AWS cannot use', async () => {
+    const loopback = await machine().call([...initFlags, '--issuer', 'http://127.0.0.1:8123']);
+    expect(loopback.code).toBe(0);
+    expect(loopback.stderr).toContain('warning: http://127.0.0.1:8123 is on this machine only');
+    const port = await machine().call([...initFlags, '--issuer', 'https://id.example.com:8443']);
+    expect(port.code).toBe(0);
+    expect(port.stderr).toContain('has a port');
+  });
+
+  it('refuses a data directory whose keys belong to another issuer', async () => {
+    const { call, work } = machine();
+    await call([...initFlags, '--directory', 'first']);
+    const second = await call([...initFlags, '--issuer', 'https://other.example.com']);
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain('were made for');
+    expect(readdirSync(work)).toEqual(['first']);
+  });
+});
+
+/** Runs terraform in `hallpass-aws` as an administrator of the moto account would. */
+async function terraform(place: Machine, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const result = await run(requireProgram('terraform'), args, {
+    cwd: join(place.work, 'hallpass-aws'),
+    env: { ...terraformCliConfig(join(place.root, 'rc')).env, ...env },
+  });
+  if (result.code !== 0) throw new Error(`terraform ${args.join(' ')}: ${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+describeWith(['terraform', 'aws-provider'], 'the Terraform code of hallpass init', () => {
+  it.each([
+    ['a state in S3', ['--state-bucket', 'acme-state']],
+    ['a lock table', ['--state-bucket', 'acme-state', '--state-lock-table', 'locks', '--state-key', 'a/b.tfstate']],
+    ['no state in S3', []],
+    ['a provider that is there already', ['--existing-provider']],
+    ['a loopback issuer', ['--issuer', 'http://127.0.0.1:8123']],
+    ['China', ['--region', 'cn-north-1']],
+    ['names as long as they may be', ['--organization', 'o'.repeat(90), '--workspace', 'w'.repeat(90)]],
+  ])('is valid and formatted, with %s', async (_, flags) => {
+    const place = machine();
+    expect((await place.call([...initFlags, ...flags])).code).toBe(0);
+    await terraform(place, ['fmt', '-check', '-diff']);
+    await terraform(place, ['init', '-no-color']);
+    expect(await terraform(place, ['validate', '-no-color'])).toContain('The configuration is valid');
+  });
+});
+
+describeWith(['terraform', 'aws-provider', 'moto'], 'an account set up by hallpass init', () => {
+  const place = machine();
+  const roles = { plan: '', apply: '' };
+  const servers: (ServerChild | Moto)[] = [];
+  let moto: Moto;
+  let sandbox: Sandbox;
+
+  beforeAll(async () => {
+    moto = await openMoto();
+    servers.push(moto);
+    const made = await place.call([...initFlags, '--state-bucket', 'acme-state', '--yes']);
+    if (made.code !== 0) throw new Error(made.stderr);
+    await terraform(place, ['init', '-no-color']);
+    await terraform(place, ['apply', '-auto-approve', '-no-color'], moto.env);
+    const outputs = JSON.parse(await terraform(place, ['output', '-json'])) as Record<string, { value: string }>;
+    roles.plan = outputs['plan_role_arn']!.value;
+    roles.apply = outputs['apply_role_arn']!.value;
+
+    const port = await freePort();
+    const env = cleanEnvironment(place.env);
+    servers.push(await startServer(hallpassProgram, ['issuer', 'serve', '--listen', `127.0.0.1:${port}`], { env }));
+    const trusted = await Promise.all(
+      Object.values(roles).map(async (arn) => ({ name: arn.split('/')[1]!, trust_policy: await trustDocument(arn) })),
+    );
+    const config = {
+      aws: {
+        account: motoAccount,
+        providers: [
+          {
+            url: issuer,
+            client_ids: ['aws.workload.identity', 'other'],
+            fetch_from: `http://127.0.0.1:${port}/terraform`,
+          },
+        ],
+        roles: trusted,
+      },
+    };
+    sandbox = await openSandbox({ config: await readSandboxConfig(JSON.stringify(config), place.root), log: () => {} });
+  });
+
+  afterAll(async () => {
+    await sandbox?.close();
+    for (const server of servers.reverse()) await server[Symbol.asyncDispose]();
+  });
+
+  /** The trust policy as IAM gives it back. */
+  async function trustDocument(arn: string): Promise<string> {
+    const answer = await moto.query('iam', 'GetRole', { RoleName: arn.split('/')[1]!, Version: '2010-05-08' });
+    return decodeURIComponent(xmlText(answer, 'AssumeRolePolicyDocument')!);
+  }
+
+  async function assume(role: string, mint: readonly string[]): Promise<{ code: string; reasons: string[] }> {
+    const minted = await place.call(['token', 'mint', ...mint]);
+    if (minted.code !== 0) throw new Error(minted.stderr);
+    const response = await fetch(sandbox.endpoints.aws, {
+      method: 'POST',
+      body: new URLSearchParams({
+        Action: 'AssumeRoleWithWebIdentity',
+        Version: '2011-06-15',
+        RoleArn: role,
+        RoleSessionName: 'test',
+        WebIdentityToken: minted.stdout.trim(),
+      }),
+    });
+    const text = await response.text();
+    return { code: xmlText(text, 'Code') ?? `${response.status}`, reasons: reasonsOf(response) };
+  }
+
+  /** What a role may do with the state, by statement id. */
+  async function stateStatements(arn: string) {
+    const answer = await moto.query('iam', 'GetRolePolicy', {
+      RoleName: arn.split('/')[1]!,
+      PolicyName: 'state',
+      Version: '2010-05-08',
+    });
+    const { Statement } = JSON.parse(decodeURIComponent(xmlText(answer, 'PolicyDocument')!)) as {
+      Statement: { Sid: string; Action: string | string[]; Resource: string }[];
+    };
+    return Object.fromEntries(Statement.map(({ Sid, Action, Resource }) => [Sid, { Action, Resource }]));
+  }
+
+  const audience = ['--audience', 'aws.workload.identity'];
+
+  it('has the role names that hallpass.yaml says', () => {
+    const file = readFileSync(join(place.work, 'hallpass.yaml'), 'utf8');
+    expect(file).toContain(`TFC_AWS_PLAN_ROLE_ARN: ${roles.plan}\n`);
+    expect(file).toContain(`TFC_AWS_APPLY_ROLE_ARN: ${roles.apply}\n`);
+  });
+
+  it.each(['plan', 'apply'] as const)('admits our %s', async (phase) => {
+    expect(await assume(roles[phase], [...audience, '--phase', phase])).toEqual({ code: '200', reasons: [] });
+  });
+
+  it.each<[neighbour: string, flags: string[]]>([
+    ['another workspace', ['--workspace', 'web']],
+    ['a workspace whose name begins like ours', ['--workspace', 'payments-prod2']],
+    ['a workspace whose name ours begins with', ['--workspace', 'payments']],
+    ['a workspace in other letters', ['--workspace', 'Payments-Prod']],
+    ['another project', ['--project', 'Other Project']],
+    ['another organization', ['--organization', 'acme2']],
+    ['another organization with our names below', ['--organization', 'evil']],
+  ])('refuses %s', async (_, flags) => {
+    for (const phase of ['plan', 'apply'] as const) {
+      const { code, reasons } = await assume(roles[phase], [...audience, '--phase', phase, ...flags]);
+      expect(code).toBe('AccessDenied');
+      expect(reasons.join('\n')).toContain('id.example.com/terraform:sub');
+    }
+  });
+
+  it('refuses the other phase, and another audience', async () => {
+    expect((await assume(roles.plan, [...audience, '--phase', 'apply'])).code).toBe('AccessDenied');
+    expect((await assume(roles.apply, [...audience, '--phase', 'plan'])).code).toBe('AccessDenied');
+    expect((await assume(roles.plan, ['--audience', 'other', '--phase', 'plan'])).code).toBe('AccessDenied');
+  });
+
+  it('lets the plan read the state and lock it, and the apply write it too', async () => {
+    const key = 'arn:aws:s3:::acme-state/payments-prod/terraform.tfstate';
+    const shared = {
+      Find: { Action: 's3:ListBucket', Resource: 'arn:aws:s3:::acme-state' },
+      LockFile: { Action: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject'], Resource: `${key}.tflock` },
+    };
+    expect(await stateStatements(roles.plan)).toEqual({ ...shared, State: { Action: 's3:GetObject', Resource: key } });
+    expect(await stateStatements(roles.apply)).toEqual({
+      ...shared,
+      State: { Action: ['s3:PutObject', 's3:GetObject'], Resource: key },
+    });
+  });
+});
