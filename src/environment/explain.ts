@@ -17,7 +17,7 @@ export async function explainFailure(
   exitCode: number,
 ): Promise<readonly Refusal[]> {
   const { explain, report } = environment.run;
-  const wanted = typeof explain === 'function' ? explain(exitCode) : explain && exitCode !== 0;
+  const wanted = exitCode !== 0 && (typeof explain === 'function' ? explain(exitCode) : explain);
   if (!wanted || environment.installed.length === 0) return [];
   const over = new AbortController();
   const stop = AbortSignal.any([signals.stopped, over.signal]);
