@@ -161,7 +161,7 @@ function refuseDoubles(aws: AwsSchema, source: Source): void {
 function schemaError(issue: z.core.$ZodIssue, source: Source): SettingsError {
   if (issue.code !== 'unrecognized_keys')
     return new SettingsError({
-      what: `${pathText(issue.path)}: ${issue.message}`,
+      what: `${pathText(issue.path)}: ${messageOf(issue)}`,
       where: placeOf(source, issue.path),
       mend: '"hallpass sandbox --schema" prints what may stand here',
     });
@@ -173,6 +173,11 @@ function schemaError(issue: z.core.$ZodIssue, source: Source): SettingsError {
     where: placeOf(source, [...issue.path, key]),
     mend: close ? `did you mean ${close}?` : `known keys are ${known.join(', ')}`,
   });
+}
+
+/** What a record says of its keys stands one level down. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
 }
 
 interface SchemaNode {

@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AppError } from '../domain/errors.ts';
+import { AppError, SettingsError } from '../domain/errors.ts';
+import { nearest } from '../domain/nearest.ts';
 import type { AwsAccount } from './aws/action.ts';
 import { readCall } from './aws/call.ts';
 import { openParameterStore, type ParameterStore } from './aws/parameter-store.ts';
 import { openSessions } from './aws/sessions.ts';
-import { answerCall } from './aws/stand-in.ts';
+import { answerCall, knownActions } from './aws/stand-in.ts';
 import type { AwsConfig, SandboxConfig } from './config.ts';
 import type { SandboxLogLine } from './log.ts';
 import { openIssuerKeys } from './relying-party/issuer-keys.ts';
@@ -34,6 +35,7 @@ export interface Sandbox extends AsyncDisposable {
  */
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { aws } = options.config;
+  requireKnownActions(Object.keys(aws.latency_milliseconds));
   const account = openAccount(aws, options);
   const server = createServer((request, response) => {
     // A caller that went away in the middle has nobody to answer.
@@ -56,6 +58,18 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A misspelt action would be a latency that never comes. */
+function requireKnownActions(actions: readonly string[]): void {
+  const unknown = actions.find((action) => !knownActions.includes(action));
+  if (unknown === undefined) return;
+  const close = nearest(unknown, knownActions);
+  throw new SettingsError({
+    what: `${unknown} is not an action of the stand-in`,
+    where: 'aws.latency_milliseconds',
+    mend: close ? `did you mean ${close}?` : `it has ${knownActions.join(', ')}`,
+  });
 }
 
 async function serve(

@@ -12,7 +12,10 @@ function mayBeFetched(text: string): boolean {
 const seconds = (least: number, most: number) => z.int().min(least).max(most);
 
 const policyDocument = z
-  .union([z.string().min(1), z.record(z.string(), z.json())])
+  .union(
+    [z.string().min(1), z.record(z.string(), z.json())],
+    'must be a policy document, its JSON as text, or a file with it',
+  )
   .describe('a native IAM policy document, its JSON as text, or the path of a file with it');
 
 const tags = z.record(z.string().min(1).max(128), z.string().max(256));

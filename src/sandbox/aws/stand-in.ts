@@ -10,6 +10,12 @@ import { AwsRefusal } from './refusal.ts';
 import { ssmActions } from './ssm.ts';
 import { stsActions, unsignedStsActions } from './sts.ts';
 
+/** Every action that the stand-in has, as IAM names it. */
+export const knownActions: readonly string[] = [
+  ...Object.keys({ ...unsignedStsActions, ...stsActions }).map((name) => `sts:${name}`),
+  ...Object.keys(ssmActions).map((name) => `ssm:${name}`),
+];
+
 /** What a request is told with in the log, while it is learned. */
 type Facts = Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>;
 
@@ -122,7 +128,7 @@ function jsonParameters(call: HttpCall): JsonObject {
 }
 
 function unknownOperation({ protocol, service, name }: Operation, call: HttpCall): AwsRefusal {
-  const reason = `the stand-in knows sts:${Object.keys({ ...unsignedStsActions, ...stsActions }).join(', ')} and ssm:${Object.keys(ssmActions).join(', ')}`;
+  const reason = `the stand-in knows ${knownActions.join(', ')}`;
   if (protocol === 'json')
     return new AwsRefusal(
       'UnknownOperationException',
