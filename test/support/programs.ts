@@ -99,6 +99,13 @@ export function terraformCliConfigText(mirror = awsProviderMirror()): string {
   ].join('\n');
 }
 
+/** The path of a tool that every Linux machine has, and that Node runs on. */
+export function requireTool(name: string): string {
+  const { path, missing } = onPath(name);
+  if (path === undefined) throw new Error(`${name}: ${missing}`);
+  return path;
+}
+
 function requiredPrograms(): ReadonlySet<string> {
   return new Set((process.env['HALLPASS_TEST_REQUIRE'] ?? '').split(',').map((name) => name.trim()));
 }
