@@ -6,8 +6,12 @@ import type { Workload } from '../domain/workload.ts';
 import { ownerIsAlive, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
 import { removeTree } from './remove-tree.ts';
 
-/** All private directories begin like this, so that leftovers can be found. */
-export const stemPrefix = 'hallpass-';
+const stemPrefix = 'hallpass-';
+
+/** Whether a name is that of a private directory, or of one that is half made or half removed. */
+export function isSlotName(name: string): boolean {
+  return /^hallpass-[a-z0-9]{10}(?:-\d{1,2})?(?:\.(?:new|old)-\w+)?$/.test(name);
+}
 
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
 

@@ -3,7 +3,7 @@ import { readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError, type Problem } from '../domain/errors.ts';
-import { slotState, stemPrefix } from './directory.ts';
+import { isSlotName, slotState } from './directory.ts';
 import { findCommand } from './find-command.ts';
 import { ownPart } from './owner.ts';
 import type { EnvironmentSettings } from './phase.ts';
@@ -140,7 +140,7 @@ function isShared(directory: string): boolean {
 }
 
 async function otherSlots(base: string): Promise<string[]> {
-  const names = (await readdir(base).catch(() => [])).filter((name) => name.startsWith(stemPrefix));
+  const names = (await readdir(base).catch(() => [])).filter(isSlotName);
   const states = await Promise.all(
     names.map(async (name) => [join(base, name), await slotState(join(base, name), new Date())] as const),
   );

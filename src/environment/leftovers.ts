@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AuditLog } from '../audit/log.ts';
 import { withLock } from '../files/lock.ts';
 import { findBase, findDiskBases } from './base-directory.ts';
-import { removeSlot, slotState, stemPrefix } from './directory.ts';
+import { isSlotName, removeSlot, slotState } from './directory.ts';
 import { commandOf, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
 import type { EnvironmentSettings, PhaseEvent } from './phase.ts';
 import {
@@ -79,13 +79,10 @@ async function privateDirectories({ settings }: LeftoversOptions): Promise<strin
   const found: string[] = [];
   for (const base of bases) {
     const names = await readdir(base).catch(() => []);
-    found.push(...names.filter((name) => slotName.test(name)).map((name) => join(base, name)));
+    found.push(...names.filter(isSlotName).map((name) => join(base, name)));
   }
   return found;
 }
-
-/** Private directories, and those that are half made or half removed. */
-const slotName = new RegExp(`^${stemPrefix}[a-z0-9]{10}(?:-\\d{1,2})?(?:\\.(?:new-|old-)\\w+)?$`);
 
 /** Under the directory's own lock, so that an orphan is asked once: Terraform takes a second interrupt for "at once". */
 async function clearDead(directory: string, now: () => Date): Promise<{ orphans: number } | null> {

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { isAllowed } from './allow-list.ts';
+
+describe('the allow-list', () => {
+  it.each([
+    'PATH',
+    'LANG',
+    'LC_ALL',
+    'TZ',
+    'TERM',
+    'COLORTERM',
+    'NO_COLOR',
+    'FORCE_COLOR',
+    'COLUMNS',
+    'LINES',
+    'USER',
+    'LOGNAME',
+    'SHELL',
+    'HTTP_PROXY',
+    'https_proxy',
+    'NO_PROXY',
+    'all_proxy',
+    'SSL_CERT_FILE',
+    'AWS_CA_BUNDLE',
+    'NODE_EXTRA_CA_CERTS',
+    'NIX_SSL_CERT_FILE',
+    'AWS_REGION',
+    'AWS_DEFAULT_REGION',
+    'AWS_ENDPOINT_URL',
+    'AWS_ENDPOINT_URL_STS',
+    'GOOGLE_CLOUD_PROJECT',
+    'ARM_SUBSCRIPTION_ID',
+    'TF_LOG',
+    'TF_VAR_name',
+    'TF_CLI_ARGS_plan',
+    'TF_PLUGIN_CACHE_DIR',
+    'TF_DATA_DIR',
+    'TF_HTTP_PASSWORD',
+    'TF_VAR_api_token',
+    'GIT_SSH_COMMAND',
+    'MISE_DATA_DIR',
+  ])('lets %s through', (name) => {
+    expect(isAllowed(name, false)).toBe(true);
+  });
+
+  it.each([
+    'AWS_ACCESS_KEY_ID',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SESSION_TOKEN',
+    'AWS_PROFILE',
+    'AWS_ROLE_ARN',
+    'AWS_WEB_IDENTITY_TOKEN_FILE',
+    'AWS_CONFIG_FILE',
+    'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+    'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+    'AWS_SHARED_CREDENTIALS_FILE',
+    'AWS_REGION_SECRET',
+    'GOOGLE_APPLICATION_CREDENTIALS',
+    'GOOGLE_CREDENTIALS',
+    'GOOGLE_OAUTH_ACCESS_TOKEN',
+    'CLOUDSDK_CONFIG',
+    'ARM_CLIENT_ID',
+    'ARM_CLIENT_SECRET',
+    'ARM_OIDC_TOKEN',
+    'AZURE_CLIENT_SECRET',
+    'AZURE_CONFIG_DIR',
+    'VAULT_TOKEN',
+    'VAULT_ADDR',
+    'KUBECONFIG',
+    'KUBE_TOKEN',
+    'KUBE_CONFIG_PATH',
+    'HCP_CLIENT_SECRET',
+    'HCP_CRED_FILE',
+    'HALLPASS_KEK_FILE',
+    'HALLPASS_DATA_DIR',
+    'HALLPASS_TEST_REQUIRE',
+    'TFC_AWS_RUN_ROLE_ARN',
+    'TF_REATTACH_PROVIDERS',
+    'TF_VAR_tfc_aws_dynamic_credentials',
+    'LD_PRELOAD',
+    'LD_LIBRARY_PATH',
+    'NODE_OPTIONS',
+    'PYTHONPATH',
+    'BASH_ENV',
+    'GITHUB_TOKEN',
+    'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+    'CI_JOB_JWT',
+    'DB_PASSWORD',
+    'MISE_GITHUB_TOKEN',
+    'TENV_GITHUB_TOKEN',
+    'HOME',
+    'TMPDIR',
+    'XDG_CONFIG_HOME',
+    'OLDPWD',
+    '',
+    'path',
+    'PATHS',
+  ])('keeps %s back', (name) => {
+    expect(isAllowed(name, false)).toBe(false);
+    expect(isAllowed(name, true)).toBe(false);
+  });
+
+  it.each(['TF_TOKEN_app_terraform_io', 'SSH_AUTH_SOCK', 'GIT_ASKPASS', 'GIT_CONFIG_VALUE_0', 'NETRC'])(
+    'lets %s through for downloads only',
+    (name) => {
+      expect(isAllowed(name, true)).toBe(true);
+      expect(isAllowed(name, false)).toBe(false);
+    },
+  );
+});
