@@ -55,7 +55,10 @@ export async function buildBundle(file = join(repository, 'dist/hallpass.js')): 
   const { output } = await build({
     input: join(repository, 'src/main.ts'),
     platform: 'node',
-    transform: { target: 'node22' },
+    transform: {
+      target: 'node22',
+      inject: { AsyncDisposableStack: [join(repository, 'scripts/async-disposable-stack.ts'), 'AsyncDisposableStack'] },
+    },
     plugins: [onlyTheVersion, nodeModulesWhenNeeded],
     output: {
       file,

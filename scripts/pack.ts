@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import lock from '../package-lock.json' with { type: 'json' };
 import manifest from '../package.json' with { type: 'json' };
 import { billOfMaterials, type BundledPackage } from './bill-of-materials.ts';
@@ -97,19 +97,34 @@ function tryTarball(tarball: string): void {
     const inside = { cwd: directory, encoding: 'utf8', env: { ...environment, HOME: directory } } as const;
     execFileSync('npm', ['init', '--yes'], { ...inside, stdio: 'ignore' });
     execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', tarball], inside);
-    const hallpass = join(directory, 'node_modules/.bin/hallpass');
-    const version = execFileSync(hallpass, ['--version'], inside).trim();
-    if (version !== manifest.version) throw new Error(`the installed program says it is ${version}`);
-    console.log(`tried: installed offline into an empty directory; "hallpass --version" says ${version}`);
     const packages = readdirSync(join(directory, 'node_modules')).filter((name) => !name.startsWith('.'));
     if (packages.join() !== manifest.name) throw new Error(`it brought further packages: ${packages.join(', ')}`);
-    const steps = JSON.parse(
-      execFileSync(hallpass, ['demo', '--json'], { ...inside, env: { ...inside.env, PATH: pathWithoutTerraform() } }),
-    ) as unknown[];
-    console.log(`tried: "hallpass demo" without terraform on PATH shows ${steps.length} steps`);
+    console.log('tried: installed offline into an empty directory, and no other package came along');
+    for (const node of nodesToTry())
+      runInstalled(directory, { ...inside.env, PATH: `${node}:${pathWithoutTerraform()}` });
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** The directory of this Node, and that of another one (the oldest that is supported) which `HALLPASS_PACK_NODE` names. */
+function nodesToTry(): readonly string[] {
+  const other = process.env['HALLPASS_PACK_NODE'];
+  return [dirname(process.execPath), ...(other ? [other] : [])];
+}
+
+/** Runs the installed program with the Node that comes first on PATH. */
+function runInstalled(directory: string, environment: NodeJS.ProcessEnv): void {
+  const hallpass = join(directory, 'node_modules/.bin/hallpass');
+  const run = (file: string, ...args: string[]): string =>
+    execFileSync(file, args, { cwd: directory, encoding: 'utf8', env: environment }).trim();
+  const node = run('node', '--version');
+  const version = run(hallpass, '--version');
+  if (version !== manifest.version) throw new Error(`the installed program says it is ${version}`);
+  const steps = JSON.parse(run(hallpass, 'demo', '--json')) as unknown[];
+  console.log(
+    `tried: with Node ${node}, "hallpass --version" says ${version}, the demo without terraform shows ${steps.length} steps`,
+  );
 }
 
 function holds(directory: string, name: string): boolean {
