@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { applyArguments } from '../../src/terraform/arguments.ts';
 import { readZipComment, withZipComment } from '../../src/terraform/zip-comment.ts';
-import { cleanEnvironment, run, type ChildResult } from '../support/hallpass.ts';
+import { cleanEnvironment, hallpassProgram, run, type ChildResult } from '../support/hallpass.ts';
 import { configuration, Place } from '../support/place.ts';
 import { describeWith, requireProgram } from '../support/programs.ts';
 
@@ -303,6 +303,34 @@ describeWith(['terraform'], 'exec with Terraform', () => {
       expect(lost.stderr).toContain('no version is set');
     });
 
+    it.each([
+      [{ TFC_AWS_PROVIDER_AUTH: 'true' }, 'TFC_AWS_RUN_ROLE_ARN'],
+      [
+        { TFC_AWS_PROVIDER_AUTH: 'true', TFC_AWS_PLAN_ROLE_ARN: `arn:aws:iam::111122223333:role/r` },
+        'TFC_AWS_APPLY_ROLE_ARN',
+      ],
+      [{ TFC_AWS_RUN_ROLE_ANR: 'arn:aws:iam::111122223333:role/r' }, 'did you mean TFC_AWS_RUN_ROLE_ARN'],
+    ])('refuses the variables %j before any token, and before the plan', async (variables, text) => {
+      const place = new Place({ settings: { variables } });
+      await place.hallpass(['allow', '--yes']);
+      const result = await place.exec(['apply', '-auto-approve']);
+      expect(result.stderr).toContain(text);
+      expect(result.stdout).toBe('');
+      expect(result.code).toBe(125);
+    });
+
+    it('runs eight at once on one data directory', async () => {
+      const place = await new Place().allowed();
+      const results = await Promise.all(
+        Array.from({ length: 8 }, (_, index) =>
+          place.hallpass(['exec', '--phase', 'plan', '--', 'sh', '-c', `sleep 0.5; echo ${index}`]),
+        ),
+      );
+      expect(results.map(({ code, stdout }) => [code, stdout])).toEqual(results.map((_, index) => [0, `${index}\n`]));
+      expect((await place.hallpass(['audit', 'verify'])).code).toBe(0);
+      expect(place.leftovers()).toEqual([]);
+    });
+
     it('warns and runs when nothing is configured', async () => {
       const place = await new Place({ settings: { variables: {} } }).allowed();
       const result = await place.exec(['plan', '-no-color']);
@@ -363,6 +391,18 @@ describeWith(['terraform', 'expect'], 'exec at a terminal', () => {
     expect(place.leftovers()).toEqual([]);
   });
 
+  it('waits for another phase that began during the question, since the plan needs its directory', async () => {
+    const waiting = await new Place().allowed();
+    const script = expectScript('yes\\r', 'apply', [
+      `exec ${hallpassProgram} exec --phase plan -- sleep 3 > /dev/null 2> /dev/null &`,
+      'sleep 1.5',
+    ]);
+    const result = await run(requireProgram('expect'), ['-c', script], { cwd: waiting.work, env: waiting.env });
+    expect(result.stdout).toContain('waiting for another phase of this workspace to end');
+    expect(result.stdout).toContain('2 added');
+    expect(result.code).toBe(0);
+  });
+
   it('applies on yes, and destroys on yes', async () => {
     const applied = await answered('yes\\r');
     expect(applied.stdout).toContain('2 added');
@@ -374,12 +414,12 @@ describeWith(['terraform', 'expect'], 'exec at a terminal', () => {
   });
 });
 
-function expectScript(answer: string, command: string): string {
-  const program = new URL('../../bin/hallpass', import.meta.url).pathname;
+function expectScript(answer: string, command: string, meanwhile: readonly string[] = []): string {
   return [
     'set timeout 60',
-    `spawn ${program} exec -- terraform ${command} -no-color`,
+    `spawn ${hallpassProgram} exec -- terraform ${command} -no-color`,
     'expect "Enter a value:"',
+    ...meanwhile,
     `send "${answer}"`,
     'expect eof',
     'exit [lindex [wait] 3]',

@@ -1,7 +1,9 @@
 import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../../domain/errors.ts';
 import { randomId } from '../../domain/ids.ts';
 import { revealed } from '../../domain/secret.ts';
+import { slotState } from '../../environment/directory.ts';
 import type { PhaseOutcome } from '../../environment/phase.ts';
 import { argumentVariables } from '../../terraform/arguments.ts';
 import { approvalQuestion, planVerdict, type TwoPhaseApply } from '../../terraform/two-phase-apply.ts';
@@ -43,6 +45,7 @@ export async function applyInTwoPhases(execution: Execution, { steps, program }:
   const verdict = planVerdict(planned.exitCode);
   if (verdict === 'failed') return planned.exitCode;
   if (verdict === 'changes' && !steps.approved && !(await isApproved(context, steps, stop.signal))) return 1;
+  await untilFree(context, planned.directory, stop.signal);
   if (stop.signal.aborted) return cancelled(context, steps);
   const applied: PhaseOutcome = await runCommand(ours, {
     lease: open.leaseFor('apply', runId),
@@ -75,6 +78,19 @@ function stopNotice(execution: Execution): AsyncDisposable & { readonly signal: 
   const controller = new AbortController();
   const unlisten = execution.signals.listen(() => controller.abort());
   return { signal: controller.signal, [Symbol.asyncDispose]: async () => unlisten() };
+}
+
+/**
+ * Waits while another phase of the workspace, begun during the question, has the directory whose paths are among the
+ * planned values. A plan that somebody has just read and approved must not be lost over that.
+ */
+async function untilFree(context: CliContext, directory: string, stop: AbortSignal): Promise<void> {
+  let told = false;
+  while (!stop.aborted && (await slotState(directory, context.now())) === 'alive') {
+    if (!told) context.stderr.write('hallpass: waiting for another phase of this workspace to end\n');
+    told = true;
+    await sleep(200);
+  }
 }
 
 async function isApproved(context: CliContext, steps: TwoPhaseApply, stop: AbortSignal): Promise<boolean> {
