@@ -241,8 +241,8 @@ function holds(
   };
   if (set === 'ForAnyValue') return anyOf(present.map(one));
   if (set === 'ForAllValues') return not(anyOf(present.map((actual) => not(one(actual)))));
-  // What AWS does with a plain operator on a set of several values is not published; it asks for a set operator there.
-  return present.length === 1 ? one(present[0]!) : 'unknown';
+  // What AWS does with a plain operator on a set is not published; it asks for a set operator there.
+  return context.multiValued.has(condition.key.toLowerCase()) ? 'unknown' : one(present[0]!);
 }
 
 function matchesGlob(family: Family, glob: Glob | null | 'unknown', actual: string): Truth {
