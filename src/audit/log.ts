@@ -78,9 +78,7 @@ export class FileAuditLog implements AuditLog {
     if (this.#closed) return Promise.reject(new Error('the audit log is closed'));
     return new Promise((resolve, reject) => {
       this.#queue.push({ event, resolve, reject });
-      this.#flushing ??= this.#flush().finally(() => {
-        this.#flushing = null;
-      });
+      this.#flushing ??= this.#flush();
     });
   }
 
@@ -115,14 +113,17 @@ export class FileAuditLog implements AuditLog {
   async #flush(): Promise<void> {
     // One turn of the microtask queue: appends of the same moment go together.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, largestBatch);
-      try {
-        await withLock(this.#paths.lock, () => this.#commit(batch));
-      } catch (error) {
-        const failure = writeFailure(this.#paths.directory, error);
-        for (const pending of batch) pending.reject(failure);
-      }
+    while (this.#queue.length > 0) await this.#flushBatch(this.#queue.splice(0, largestBatch));
+    // In the same breath as the last look at the queue: an append in between would wait for ever.
+    this.#flushing = null;
+  }
+
+  async #flushBatch(batch: readonly Pending[]): Promise<void> {
+    try {
+      await withLock(this.#paths.lock, () => this.#commit(batch));
+    } catch (error) {
+      const failure = writeFailure(this.#paths.directory, error);
+      for (const pending of batch) pending.reject(failure);
     }
   }
 
@@ -160,16 +161,15 @@ export class FileAuditLog implements AuditLog {
         `head.json says ${head.sequence} records, ${found.tail.sequence} are there`,
       );
     };
-    if (this.#tail !== null) {
-      try {
-        return follow(this.#tail);
-      } catch (error) {
-        if (!(error instanceof AuditDamagedError)) throw error;
-        // Damage may have been accepted since; then the head is past it, and good.
-        this.#tail = null;
-      }
+    if (this.#tail === null) return follow(tailAtHead(directory, head));
+    try {
+      return follow(this.#tail);
+    } catch (error) {
+      if (!(error instanceof AuditDamagedError)) throw error;
+      // Damage that was accepted since lies behind a head that is further than we were. Any other head was put back.
+      if (head.sequence <= this.#tail.sequence) throw error;
+      return follow(tailAtHead(directory, head));
     }
-    return follow(tailAtHead(directory, head));
   }
 
   async #setAside(torn: TornLine): Promise<void> {
