@@ -51,7 +51,7 @@ export const command: CommandFactory = (context) =>
       .description("Run a command with the workspace's identity: a token, a role and credentials for this phase only.")
       .argument('[command...]', 'the command and its arguments, after --')
       .addOption(new Option('--phase <phase>', 'plan (reads) or apply (writes)').choices(['plan', 'apply'] as const))
-      .option('--pass-env <name>', 'pass this variable of yours on to the command (repeatable)', collected, [])
+      .option('--pass-env <name>', 'pass this variable of yours on to the command (repeatable)', collected)
       .addOption(
         new Option('--home <which>', 'private, or your own')
           .choices(['private', 'inherit'] as const)
@@ -68,7 +68,7 @@ export const command: CommandFactory = (context) =>
       .passThroughOptions(),
   ).action(async (words, options) => {
     const chosen: ExecOptions = {
-      passEnvironment: options.passEnv,
+      passEnvironment: options.passEnv ?? [],
       inheritHome: options.home === 'inherit',
       isolation: options.isolation,
       redact: options.redact ?? 'auto',
@@ -187,7 +187,7 @@ function cannotRun(error: unknown): number | null {
   return typeof error.exitCode === 'number' ? error.exitCode : null;
 }
 
-function collected(name: string, before: readonly string[]): string[] {
+function collected(name: string, before: readonly string[] = []): string[] {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
     throw new InvalidArgumentError('it takes the name of a variable, without a value.');
   return [...before, name];

@@ -1,5 +1,4 @@
 import type { CredentialRequest, Refusal } from '../domain/credential.ts';
-import { formatDuration } from '../domain/duration.ts';
 import type { Problem } from '../domain/errors.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Claims } from '../domain/token.ts';
@@ -67,43 +66,13 @@ export function eventText(event: PhaseEvent): string | null {
   }
 }
 
-/** An event of a phase as a sentence, for those who want to see each step (the demo). */
-export function eventSentence(event: PhaseEvent): string {
-  switch (event.type) {
-    case 'environment_opened':
-      return `opened the private directory ${event.directory} (isolation: ${event.isolation})`;
-    case 'token_minted':
-      return `minted a token for ${platformName(event.request)}: sub ${event.token.claims.sub}, aud ${event.token.claims.aud}, good for ${formatDuration(event.token.claims.exp - event.token.claims.iat)}`;
-    case 'credentials_ready':
-      return `credentials for ${platformName(event)} are ready${event.offered === null ? '' : `, for ${event.offered}`}`;
-    case 'command_started':
-      return `started ${event.command.file} (pid ${event.pid})`;
-    case 'command_ended':
-      return event.signal === null
-        ? `the command ended with exit code ${event.exitCode}`
-        : `the command was ended by ${event.signal}`;
-    case 'signal_forwarded':
-      return `passed ${event.signal} on to the command`;
-    case 'credentials_renewed':
-      return `renewed the credentials for ${platformName(event)}`;
-    case 'refused':
-      return `${platformName(event.refusal)} refused: ${event.refusal.code}: ${event.refusal.message}`;
-    case 'leftovers_cleared':
-      return `cleared what an earlier phase left: ${event.directories.join(', ')}`;
-    case 'torn_down':
-      return `removed ${event.removed.join(', ')}`;
-    case 'warning':
-      return `warning: ${event.text}`;
-  }
-}
-
 /** `aws`, or `aws AUDIT` for a tagged configuration. */
 export function platformName(configuration: { readonly platform: string; readonly tag: string | null }): string {
   return configuration.tag === null ? configuration.platform : `${configuration.platform} ${configuration.tag}`;
 }
 
 /** `organization/project/workspace`. */
-export function workloadName(workload: Workload): string {
+function workloadName(workload: Workload): string {
   switch (workload.kind) {
     case 'workspace_run':
       return `${workload.organization.name}/${workload.project.name}/${workload.workspace.name}`;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Settings } from '../../settings/settings.ts';
-import { settingsTable } from '../../settings/settings.ts';
+import { readSettings, settingsTable } from '../../settings/settings.ts';
 import type { WorkloadSettings } from '../../settings/workload.ts';
 
 /** A setting in force, and where it came from. Never a secret: of the command's variables only the names. */
@@ -15,22 +15,22 @@ export interface SettingRow {
 
 /** The settings of the process. */
 export function processRows(settings: Settings): readonly SettingRow[] {
-  return settingsTable.map((row) => {
-    const value = settings[row.name];
-    const written = settings.parentEnvironment[row.variable];
-    const byVariable =
-      written !== undefined && written !== '' && [written, absolute(settings, written)].includes(value ?? '');
-    return { name: row.name, value, source: byVariable ? row.variable : sourceWithoutVariable(settings, row, value) };
-  });
+  return settingsTable.map((row) => ({
+    name: row.name,
+    value: settings[row.name],
+    source: sourceOf(settings, row),
+  }));
 }
 
-function absolute(settings: Settings, path: string): string {
-  return resolve(settings.workingDirectory, path);
-}
-
-function sourceWithoutVariable(settings: Settings, row: (typeof settingsTable)[number], value: string | null): string {
+/** The flag wins over the variable, so a value that neither the variable nor the default gives came from the flag. */
+function sourceOf(settings: Settings, row: (typeof settingsTable)[number]): string {
+  const value = settings[row.name];
   const written = settings.parentEnvironment[row.variable];
-  return row.flag !== null && written !== undefined && written !== '' && value !== null ? row.flag : 'default';
+  const fromVariable = written ? [written, resolve(settings.workingDirectory, written)].includes(value ?? '') : false;
+  if (fromVariable) return row.variable;
+  if (row.flag === null || value === null) return 'default';
+  const { HOME, XDG_DATA_HOME } = settings.parentEnvironment;
+  return value === readSettings({ HOME, XDG_DATA_HOME })[row.name] ? 'default' : row.flag;
 }
 
 /** What describes the workload: names, ids, switches, and the names of the variables that the command will get. */

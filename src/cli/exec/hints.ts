@@ -15,7 +15,7 @@ export function warnOfConfiguration(
   }
 }
 
-export function taggedPlatforms(requests: readonly CredentialRequest[]) {
+function taggedPlatforms(requests: readonly CredentialRequest[]) {
   const platforms = [...new Set(requests.filter((request) => request.tag !== null).map((request) => request.platform))];
   return platforms
     .filter((platform) => platform !== 'manual')
