@@ -8,6 +8,7 @@ describe('Secret', () => {
   it('does not show its value when printed, joined, serialised, inspected or spread', () => {
     const shown = [
       String(secret),
+      // oxlint-disable-next-line typescript/restrict-template-expressions -- that is the accident
       `${secret}`,
       [secret].join(),
       JSON.stringify({ secret }),
