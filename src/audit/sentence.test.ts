@@ -55,7 +55,7 @@ const cases: readonly [NewAuditEvent, string][] = [
       status: 403,
       request_id: 'r',
     },
-    `${who} was refused by AWS, offered role arn:aws:iam::111122223333:role/apply: AccessDenied, "Not authorized\\\\u{1b}[2J"`,
+    `${who} was refused by AWS, offered role arn:aws:iam::111122223333:role/apply: AccessDenied, "Not authorized\\u{1b}[2J"`,
   ],
   [
     { ...phase, type: 'phase_started', command: 'terraform apply', directory: '/run/x', isolation: 'mask' },

@@ -17,7 +17,7 @@ const sentences: Sentences = {
     `got a token for ${purpose(record, record.token.aud)}, good until ${until(record.token.exp, record.at, zone)}`,
   token_refused: (record) => `was not given a token for ${purpose(record, record.audience)}: ${plain(record.reason)}`,
   exchange_refused: (record) =>
-    `was refused by ${purpose(record, '')}: ${plain(record.code)}, ${JSON.stringify(plain(record.message))}`,
+    `was refused by ${purpose(record, '')}: ${plain(record.code)}, "${plain(record.message)}"`,
   phase_started: (record) => `started ${plain(record.command)}${inIsolation(record.isolation)}`,
   phase_ended: (record) => `ended after ${formatDuration(record.duration_seconds)} ${exit(record)}`,
   leftovers_cleared: (record) =>

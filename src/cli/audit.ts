@@ -78,10 +78,9 @@ function unreadableLines(context: CliContext) {
     note: (line: StoredLine) => void found.push(`${line.file}:${line.line}`),
     report: () => {
       if (found.length === 0) return;
-      const first = found.slice(0, 3).join(', ');
-      context.stderr.write(
-        `warning: ${found.length} audit lines cannot be read (${first}${found.length > 3 ? ', …' : ''})\n`,
-      );
+      const places = `${found.slice(0, 3).join(', ')}${found.length > 3 ? ', …' : ''}`;
+      const lines = found.length === 1 ? '1 audit line' : `${found.length} audit lines`;
+      context.stderr.write(`warning: ${lines} cannot be read (${places})\n`);
       context.stderr.write('  hint:  hallpass audit verify\n');
       context.exit(1);
     },
