@@ -4,15 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { revealed } from '../domain/secret.ts';
-import {
-  CannotStartError,
-  ended,
-  inputOf,
-  started,
-  type ProgramEnd,
-  type ProgramStart,
-  type RunningProgram,
-} from './process.ts';
+import { ended, inputOf, started, type ProgramEnd, type ProgramStart, type RunningProgram } from './process.ts';
 import { childrenOf, isRunning, noteProcess, signalProcess, until, type ProcessNote } from './process-table.ts';
 
 /** A masked program: bubblewrap, and what it is told. */
@@ -135,12 +127,8 @@ async function endNamespace({ init, command }: Running, status: Status): Promise
 async function programEnd(end: Promise<ProgramEnd>, status: Status, path: string): Promise<ProgramEnd> {
   const { exitCode, signal } = await end;
   if (!(await status.hasRun) && signal === null) {
-    throw new CannotStartError(
-      126,
-      `${JSON.stringify(path)} could not be run in bubblewrap`,
-      'its message stands above; try --isolation off',
-      null,
-    );
+    const what = `${JSON.stringify(path)} could not be run in bubblewrap`;
+    return { exitCode: 126, signal, problem: { what, mend: 'its message stands above; try --isolation off' } };
   }
   return { exitCode, signal: signal ?? signalOf(exitCode) };
 }

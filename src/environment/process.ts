@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
-import { AppError } from '../domain/errors.ts';
+import { AppError, type Problem } from '../domain/errors.ts';
 import { revealed, type Secret } from '../domain/secret.ts';
 import { noteProcess, processesOfSession, signalProcess, until, type ProcessNote } from './process-table.ts';
 
@@ -20,6 +20,8 @@ export interface ProgramStart {
 export interface ProgramEnd {
   readonly exitCode: number;
   readonly signal: string | null;
+  /** Why it never ran, although it was started. */
+  readonly problem?: Problem;
 }
 
 /** The processes that a start made, for the owner's note. */

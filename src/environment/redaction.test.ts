@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { redactionMark, Redactor, SecretList } from './redaction.ts';
 import { formsOf } from './secret-forms.ts';

@@ -77,8 +77,10 @@ async function endOf(environment: OpenEnvironment, program: RunningProgram): Pro
   const end = await program.ended;
   await program.endRemaining();
   await passOutputOn(environment);
-  environment.run.report({ type: 'command_ended', ...end });
-  return end;
+  const { exitCode, signal, problem } = end;
+  if (problem !== undefined) warn(environment, problem);
+  environment.run.report({ type: 'command_ended', exitCode, signal });
+  return { exitCode, signal };
 }
 
 /** How long credentials wait for a reader that does not read. Its output is not lost: the rest comes after teardown. */

@@ -22,9 +22,9 @@ export interface TestPhase {
   readonly minted: MintRequest[];
   /** Compact forms of all tokens so far. */
   readonly tokens: string[];
-  stdout(): string;
-  stderr(): string;
-  press(signal: StopSignal): void;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly press: (signal: StopSignal) => void;
   /** Waits for an event of this type. */
   event<T extends PhaseEvent['type']>(type: T): Promise<Extract<PhaseEvent, { type: T }>>;
 }
@@ -210,7 +210,7 @@ async function waitForEvent<T extends PhaseEvent['type']>(
   }
 }
 
-/** Waits for a stream to have said something. */
-export async function said(stream: PassThrough, text: () => string, what: string): Promise<void> {
-  while (!text().includes(what)) await once(stream, 'data');
+/** Waits until a phase's standard output has said something. */
+export async function said(phase: TestPhase, what: string): Promise<void> {
+  while (!phase.stdout().includes(what)) await once(phase.io.stdout, 'data');
 }
