@@ -107,9 +107,7 @@ async function exec(context: CliContext, call: ExecCall): Promise<number> {
     directory,
     report: (event) => context.stderr.write(eventText(event) ?? ''),
   });
-  for (const problem of [...open.workload.warnings, ...(await open.issuer.warnings())]) {
-    context.stderr.write(warningText(problem));
-  }
+  for (const problem of await open.warnings()) context.stderr.write(warningText(problem));
   const running = newExecution(context, open, call.chosen);
   const work: Work = { phase, forced: call.phase !== null, terraform, directory, line: [file, ...call.words.slice(1)] };
   const apply = await applyPlan(running, work);

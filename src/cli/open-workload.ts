@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import type { AuditLog } from '../audit/log.ts';
+import type { Problem } from '../domain/errors.ts';
 import { randomId } from '../domain/ids.ts';
 import type { Actor, Lease } from '../domain/lease.ts';
 import type { Phase } from '../domain/workload.ts';
@@ -16,6 +17,8 @@ export interface OpenWorkload extends AsyncDisposable {
   readonly audit: AuditLog;
   readonly issuer: Issuer;
   readonly actor: Actor;
+  /** What the user should know although it goes on: about the settings, the audit and the keys. */
+  warnings(): Promise<readonly Problem[]>;
   /** A new lease for a phase; of a new run, unless a run id is given. */
   leaseFor(phase: Phase, runId?: string): Lease;
 }
@@ -75,6 +78,7 @@ export async function openWorkload(
       audit,
       issuer,
       actor,
+      warnings: async () => [...workload.warnings, ...audit.warnings(), ...(await issuer.warnings())],
       leaseFor: (phase, runId = randomId('run')) => leaseOf(workload, actor, phase, runId),
       [Symbol.asyncDispose]: () => audit.close(),
     };

@@ -40,7 +40,7 @@ function start(place: Place, args: readonly string[]): Running {
 const apply = ['exec', '--', 'terraform', 'apply', '-auto-approve', '-no-color'];
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 15_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`it did not come to pass: ${what}`);
     await sleep(50);
@@ -120,26 +120,31 @@ describeWith(['terraform'], 'exec when somebody stops it', () => {
     }
   });
 
-  it('kill -9 in the middle of an apply: Terraform goes on to its end, the state holds all, the next command clears up', async () => {
-    const place = await new Place({ configuration: slow(2) }).allowed();
-    const { child, ended } = start(place, apply);
-    await until(() => existsSync(place.file('first.begun')), 'the first provisioner begins');
-    child.kill('SIGKILL');
-    await ended;
-    await until(() => existsSync(place.file('second.done')), 'the orphan ends its work');
-    await until(
-      () => existsSync(place.file('terraform.tfstate')) && stateOf(place).length === 2,
-      'the state holds both',
-    );
-    await sleep(300);
-    expect(place.leftovers()).not.toEqual([]);
-    const next = await place.exec(['plan', '-detailed-exitcode', '-no-color']);
-    expect(next.stderr).toContain('cleared what an earlier phase left');
-    expect(next.stdout).toContain('No changes.');
-    expect(next.code).toBe(0);
-    expect(place.leftovers()).toEqual([]);
-    expect((await place.hallpass(['audit', 'verify'])).code).toBe(0);
-  });
+  // Any other Hallpass of the same user that starts meanwhile, as in tests beside this one, rightly stops the orphan.
+  it(
+    'kill -9 in the middle of an apply: Terraform goes on to its end, the state holds all, the next command clears up',
+    { retry: 3 },
+    async () => {
+      const place = await new Place({ configuration: slow(2) }).allowed();
+      const { child, ended } = start(place, apply);
+      await until(() => existsSync(place.file('first.begun')), 'the first provisioner begins');
+      child.kill('SIGKILL');
+      await ended;
+      await until(() => existsSync(place.file('second.done')), 'the orphan ends its work');
+      await until(
+        () => existsSync(place.file('terraform.tfstate')) && stateOf(place).length === 2,
+        'the state holds both',
+      );
+      await sleep(300);
+      expect(place.leftovers()).not.toEqual([]);
+      const next = await place.exec(['plan', '-detailed-exitcode', '-no-color']);
+      expect(next.stderr).toContain('cleared what an earlier phase left');
+      expect(next.stdout).toContain('No changes.');
+      expect(next.code).toBe(0);
+      expect(place.leftovers()).toEqual([]);
+      expect((await place.hallpass(['audit', 'verify'])).code).toBe(0);
+    },
+  );
 
   it('kill -9, and the next command at once: it asks the orphan to stop, waits, and the state holds what was made', async () => {
     const place = await new Place({ configuration: slow(3) }).allowed();

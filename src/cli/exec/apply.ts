@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../../domain/errors.ts';
 import { randomId } from '../../domain/ids.ts';
@@ -123,6 +122,7 @@ function cancelled(context: CliContext, steps: TwoPhaseApply): number {
 
 /** Asks on the terminal; an end of input, an interrupt or a stop is no answer. */
 async function answer(context: CliContext, question: string, stop: AbortSignal): Promise<string | null> {
+  const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: context.stdin, output: context.stderr, terminal: true });
   const interrupted = new AbortController();
   const end = (): void => interrupted.abort();
