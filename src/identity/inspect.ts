@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { DuplicateMemberError, parseStrictJson } from './strict-json.ts';
 
 /** The readable parts of a compact JWS. Nothing about it is known to be true. */
 export interface InspectedToken {
@@ -23,7 +23,7 @@ export function inspectToken(compact: string): InspectedToken {
   const parts = compact.split('.');
   if (parts.length !== 3) throw malformed(`it has ${parts.length} parts instead of three`);
   if (!parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part))) throw malformed('a part of it is not base64url');
-  return { header: decoded(parts[0]!, 'header'), claims: decoded(parts[1]!, 'claims') };
+  return { header: decoded(parts[0]!, 'header'), claims: decoded(parts[1]!, 'payload') };
 }
 
 function decoded(part: string, name: string): Readonly<Record<string, Json>> {
@@ -32,11 +32,12 @@ function decoded(part: string, name: string): Readonly<Record<string, Json>> {
     value = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')));
   } catch (error) {
     // The duplicate's name is worth saying; what JSON.parse says would quote the token.
-    const twice = error instanceof SyntaxError && error.message.includes('stands in it twice');
-    throw malformed(`its ${name} ${twice ? `are ambiguous: ${error.message}` : 'are not JSON'}`);
+    throw malformed(
+      `its ${name} is ${error instanceof DuplicateMemberError ? `ambiguous: ${error.message}` : 'not JSON'}`,
+    );
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, Json>;
-  throw malformed(`its ${name} are not a JSON object`);
+  throw malformed(`its ${name} is not a JSON object`);
 }
 
 function malformed(reason: string): AppError {

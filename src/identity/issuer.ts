@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, type webcrypto } from 'node:crypto';
 import { purposeRecord, tokenRecord, workloadRecord } from '../audit/event.ts';
 import type { AuditLog } from '../audit/log.ts';
 import { AppError, type Problem } from '../domain/errors.ts';
@@ -107,13 +107,22 @@ function issuer(
     }
   };
 
+  /** A key may be retired by another process between two looks; its private half is gone then, and the next one signs. */
+  const signingKey = async (exp: number): Promise<{ key: webcrypto.CryptoKey; kid: string }> => {
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      const kid = signingKid(await keeper.reserved(await keeper.upkept(await current()), exp));
+      const key = await keeper.store.signingKey(kid);
+      if (key !== null) return { key, kid };
+    }
+    throw new Error('the key ring changes faster than it can be read');
+  };
+
   return {
     url,
     mint: async (request) => {
       const wanted = await claims(request);
-      const stored = await keeper.reserved(await keeper.upkept(await current()), wanted.exp);
-      const kid = signingKid(stored);
-      const token = await sign(wanted, await keeper.store.signingKey(kid), kid);
+      const { key, kid } = await signingKey(wanted.exp);
+      const token = await sign(wanted, key, kid);
       const { lease, purpose } = request;
       await audit.append({
         type: 'token_minted',

@@ -1,13 +1,20 @@
+/** A member name that stands twice in one object. */
+export class DuplicateMemberError extends SyntaxError {
+  constructor(member: string) {
+    super(`the member ${JSON.stringify(member)} stands in it twice`);
+  }
+}
+
 /**
  * Parses JSON and refuses a member name that stands twice in one object: two readers could each take another one
  * (RFC 8259 section 4, RFC 7515 section 4).
  *
- * @throws {SyntaxError} naming the member
+ * @throws {DuplicateMemberError}; {SyntaxError} when it is not JSON
  */
 export function parseStrictJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   const twice = duplicateMember(text);
-  if (twice !== undefined) throw new SyntaxError(`the member ${JSON.stringify(twice)} stands in it twice`);
+  if (twice !== undefined) throw new DuplicateMemberError(twice);
   return value;
 }
 

@@ -52,6 +52,11 @@ export function mintRequest(change: Partial<MintRequest> = {}): MintRequest {
 }
 
 /** Reads a file of `test/vectors/`. */
-export function vectors<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8')) as T;
+export function vectors(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8'));
+}
+
+/** Where an issuer of a test keeps its things: a data directory, and a key-encryption key outside of it. */
+export function issuerPlace(directory: string) {
+  return { dataDirectory: `${directory}/data`, keyEncryptionKeyFile: `${directory}/config/kek` };
 }

@@ -51,7 +51,7 @@ export async function fileKeyStore(options: FileKeyStoreOptions): Promise<FileKe
   await openPrivateDirectory(dataDirectory, 'the data directory');
   const path = join(dataDirectory, 'keys.json');
   const place: KeyEncryptionKeyPlace = { file: options.keyEncryptionKeyFile, dataDirectory };
-  const signingKeys = new Map<string, Promise<webcrypto.CryptoKey>>();
+  const signingKeys = new Map<string, Promise<webcrypto.CryptoKey | null>>();
   let current: Version | null = null;
 
   const load = async (): Promise<Version | null> => {
@@ -67,9 +67,9 @@ export async function fileKeyStore(options: FileKeyStoreOptions): Promise<FileKe
   };
   const exclusively = <T>(work: () => Promise<T>): Promise<T> => withLock(join(dataDirectory, 'keys.lock'), work);
 
-  const decrypted = async (kid: string): Promise<webcrypto.CryptoKey> => {
+  const decrypted = async (kid: string): Promise<webcrypto.CryptoKey | null> => {
     const record = (await load())?.file.records.get(kid);
-    if (record === undefined) throw new Error(`the key ${kid} has no private half`);
+    if (record === undefined) return null;
     return importSigningKey(await decryptKey(record, kid, await kekOf(record, place, path), path));
   };
 
@@ -92,7 +92,10 @@ export async function fileKeyStore(options: FileKeyStoreOptions): Promise<FileKe
       const key = signingKeys.get(kid) ?? decrypted(kid);
       signingKeys.set(kid, key);
       // A failure must not be kept: the user may have put the right key in place.
-      key.catch(() => signingKeys.delete(kid));
+      key.then(
+        (found) => found ?? signingKeys.delete(kid),
+        () => signingKeys.delete(kid),
+      );
       return key;
     },
     rewrap: ({ forgetEarlier, beforeWrite }) =>

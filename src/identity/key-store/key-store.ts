@@ -20,6 +20,9 @@ export interface KeyStore {
    * gives back the ring that it got writes nothing.
    */
   change(step: (ring: KeyRing | null, makeKey: MakeKey) => Promise<KeyRing>): Promise<StoredRing>;
-  /** The private key, ready to sign; kept in the process after the first time. */
-  signingKey(kid: string): Promise<webcrypto.CryptoKey>;
+  /**
+   * The private key, ready to sign; kept in the process after the first time. Null when there is none: the key was
+   * retired or dropped since the ring was read.
+   */
+  signingKey(kid: string): Promise<webcrypto.CryptoKey | null>;
 }

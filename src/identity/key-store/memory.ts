@@ -36,7 +36,9 @@ export function memoryKeyStore(): KeyStore {
       return mine;
     },
     signingKey: (kid) => {
-      const key = ready.get(kid) ?? importSigningKey(made.get(kid)!.privateJwk);
+      const privateJwk = made.get(kid)?.privateJwk;
+      if (privateJwk === undefined) return Promise.resolve(null);
+      const key = ready.get(kid) ?? importSigningKey(privateJwk);
       ready.set(kid, key);
       return key;
     },
