@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AppError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
 import type { HttpCall } from './call.ts';
 import { signatureOf } from './sigv4.ts';
 
@@ -64,8 +65,8 @@ export async function callStandIn(call: StandInCall, io: ClientIo): Promise<Stan
 
 function loopbackEndpoint(environment: ClientIo['environment']): URL {
   const text = environment['AWS_ENDPOINT_URL'] ?? '';
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url !== null && /^(127\.|localhost$|\[::1\]$)/.test(url.hostname)) return url;
+  // A name such as 127.example.com is not loopback: the token must not go there.
+  if (URL.canParse(text) && isLoopbackIssuer(text)) return new URL(text);
   throw new AppError('unsupported', {
     what: `AWS_ENDPOINT_URL is ${text === '' ? 'not set' : JSON.stringify(text)}, and this client speaks to a stand-in on loopback only`,
     where: 'AWS_ENDPOINT_URL',

@@ -1,12 +1,11 @@
 import { z } from 'zod';
-
-const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
 
 /** https anywhere; http only where nobody else can listen in. */
 function mayBeFetched(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
-  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback.test(url.hostname));
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackIssuer(text));
 }
 
 const seconds = (least: number, most: number) => z.int().min(least).max(most);
