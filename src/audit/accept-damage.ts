@@ -16,6 +16,9 @@ import { verifyUnderLock, type Verification } from './verify.ts';
 /** Problems told in the record itself; all are counted, and all files are pinned by their SHA-256. */
 const toldProblems = 20;
 
+/** A head that claims more records than this beyond the last one is damaged itself. */
+const mostLost = 1e9;
+
 /**
  * Accepts the damage that there is: a new file begins with a record that pins every file as it is now, and the chain goes on
  * from there. No file of the audit is changed but `head.json`, of which a copy is set aside.
@@ -51,7 +54,8 @@ async function goOn(directory: string, found: Verification, actor: Actor, now: D
   const headText = readHeadText(join(directory, 'head.json'));
   if (headText !== null) await keepAside(directory, 'head.json', Buffer.from(headText, 'latin1'));
   const head = headText === null ? null : parseHead(headText);
-  const sequence = Math.max(found.last.sequence, Math.min(head?.sequence ?? 0, Number.MAX_SAFE_INTEGER - 1));
+  const lost = (head?.sequence ?? 0) - found.last.sequence;
+  const sequence = found.last.sequence + (lost > 0 && lost < mostLost ? lost : 0);
   const stamp = { id: randomId('evt'), at: now.toISOString() };
   const { record, line } = seal(acceptance(directory, found, actor), { ...found.last, sequence }, stamp);
   const file = fileAfterDamage(now, listChainFiles(directory).at(-1) ?? null);

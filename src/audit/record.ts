@@ -64,6 +64,8 @@ export function parseRecord(line: Buffer): AuditRecord | null {
     const whole =
       typeof value?.id === 'string' &&
       typeof value.type === 'string' &&
+      typeof value.actor === 'object' &&
+      typeof value.workload === 'object' &&
       Number.isSafeInteger(value.sequence) &&
       isIsoTime(value.at) &&
       isHash(value.previous_hash) &&

@@ -148,12 +148,14 @@ describe('sentenceOf', () => {
     expect(told(mintedEvent({ workload: stack }))).toMatch(/^acme\/net:eu plan /);
   });
 
-  it('tells something of a type that only a later version knows', () => {
-    const later = {
-      ...seal(keyEvent('k'), beginning, { id: 'evt-1', at }).record,
-      type: 'moon_landed',
-    } as unknown as AuditRecord;
-    expect(sentenceOf(later, 'utc')).toBe('ci@acme moon_landed (ok)');
+  it('tells something of what only another version knows', () => {
+    const { record } = seal(keyEvent('k'), beginning, { id: 'evt-1', at });
+    expect(sentenceOf({ ...record, type: 'moon_landed' } as unknown as AuditRecord, 'utc')).toBe(
+      'ci@acme moon_landed (ok)',
+    );
+    expect(sentenceOf({ ...record, type: 'issuer_checked' } as unknown as AuditRecord, 'utc')).toBe(
+      'ci@acme issuer_checked (ok)',
+    );
   });
 });
 

@@ -67,10 +67,18 @@ const platformNames: Readonly<Record<string, string>> = {
  * AWS, offered role …, good until 15:02`. Text from outside is shown with control characters escaped. Pure.
  */
 export function sentenceOf(record: AuditRecord, zone: Zone): string {
+  return `${who(record)} ${whatOf(record, zone)}`;
+}
+
+function whatOf(record: AuditRecord, zone: Zone): string {
   const say = sentences[record.type] as ((record: AuditRecord, zone: Zone) => string) | undefined;
-  // A later version may know more types than we do.
-  const what = say ? say(record, zone) : `${plain(record.type)} (${plain(record.outcome)})`;
-  return `${who(record)} ${what}`;
+  try {
+    if (say) return say(record, zone);
+  } catch {
+    // Told below.
+  }
+  // Another version may know other types, or other members of a type.
+  return `${plain(record.type)} (${plain(record.outcome)})`;
 }
 
 /** Escapes what would move the cursor, colour the terminal or turn the reading direction, and cuts what is too long. */

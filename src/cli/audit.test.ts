@@ -218,6 +218,22 @@ describe('hallpass audit verify and head', () => {
     expect(stdout).toContain('by ann: 1 problem, since record 4 as it is now');
   });
 
+  it('cannot accept that an anchor is missing', async () => {
+    const data = await story();
+    const other = `hallpass-audit-head 9 ${'ab'.repeat(32)} 2026-05-04T00:00:30.000Z`;
+    expect(await audit(data, 'verify', '--head', other, '--accept-damage', '--yes')).toMatchObject({
+      code: 1,
+      stderr: '',
+    });
+    tamper(join(data, 'audit/2026-05.jsonl'), (text) => text.replace('key-1', 'key-2'));
+    const both = await audit(data, 'verify', '--head', other, '--accept-damage', '--yes', '--json');
+    expect(both.code).toBe(1);
+    expect(JSON.parse(both.stdout)).toMatchObject({
+      ok: false,
+      acceptance: { type: 'audit_damage_accepted', problem_count: 1 },
+    });
+  });
+
   it('refuse to print a head of a damaged chain', async () => {
     const data = await story();
     rmSync(join(data, 'audit/head.json'));

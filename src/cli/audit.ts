@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from '@commander-js/extra-typings';
 import { acceptDamage } from '../audit/accept-damage.ts';
+import type { AuditRecord } from '../audit/event.ts';
 import { findHeadLines, renderHeadLine, type Anchor } from '../audit/head-line.ts';
 import { openAuditLog } from '../audit/log.ts';
 import { dayOf, timeOf, zoneName, type Zone } from '../audit/moment.ts';
-import { problemText } from '../audit/problem.ts';
+import { isAcceptable, problemText } from '../audit/problem.ts';
 import { hasAudit, readRecords, type StoredLine } from '../audit/read.ts';
 import { sentenceOf } from '../audit/sentence.ts';
 import { runsMeant, traceRun } from '../audit/trace.ts';
@@ -14,7 +15,7 @@ import { createPrivateFile } from '../files/private-file.ts';
 import { inChunks, wantedLines, writeLines, type ReadableLine } from './audit/lines.ts';
 import { addFilterOptions, filterFrom, zoneFrom } from './audit/options.ts';
 import { traceText } from './audit/trace-report.ts';
-import { verificationJson, verificationText } from './audit/verify-report.ts';
+import { acceptanceText, verificationJson, verificationText } from './audit/verify-report.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 
 const help = `
@@ -105,10 +106,11 @@ function verifyCommand(context: CliContext) {
       const anchors = options.head === undefined ? [] : await readAnchors(options.head);
       const found = await verifyAudit(dataDirectory, { anchors });
       if (found === null) return nothingYet(context, options.json);
-      context.stdout.write(options.json ? `${JSON.stringify(verificationJson(found))}\n` : verificationText(found));
-      if (found.problems.length === 0) return;
-      if (options.acceptDamage) await accept(context, found, options);
-      else context.exit(1);
+      if (!options.json) context.stdout.write(verificationText(found));
+      const acceptance = options.acceptDamage ? await accept(context, found, options.yes) : null;
+      if (options.json) context.stdout.write(`${JSON.stringify(verificationJson(found, acceptance))}\n`);
+      else if (acceptance) context.stdout.write(acceptanceText(acceptance));
+      if (!found.problems.every((problem) => acceptance !== null && isAcceptable(problem))) context.exit(1);
     });
 }
 
@@ -123,17 +125,13 @@ async function readAnchors(given: string): Promise<Anchor[]> {
   });
 }
 
-async function accept(
-  context: CliContext,
-  found: Verification,
-  options: { yes: boolean; json: boolean },
-): Promise<void> {
-  if (!options.yes) await confirmDamage(context, found);
+/** Accepts what can be accepted; null when there is nothing of that kind. */
+async function accept(context: CliContext, found: Verification, withoutAsking: boolean): Promise<AuditRecord | null> {
+  if (!found.problems.some(isAcceptable)) return null;
+  if (!withoutAsking) await confirmDamage(context, found);
   const { dataDirectory, userName } = context.settings;
   const actor = { name: userName, source: 'operating_system' } as const;
-  const record = await acceptDamage({ dataDirectory, actor, now: context.now });
-  if (record === null || options.json) return;
-  context.stdout.write(`accepted: the chain goes on with record ${record.sequence}, in a new file\n`);
+  return acceptDamage({ dataDirectory, actor, now: context.now });
 }
 
 async function confirmDamage(context: CliContext, found: Verification): Promise<void> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import { errnoOf, fileFailure } from './file-failure.ts';
 
@@ -98,12 +98,23 @@ export async function openPrivateDirectory(path: string, what: string): Promise<
     throw fileFailure('open', path, error);
   });
   if (stats === null) {
-    await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    await makePrivateDirectory(path).catch((error: unknown) => {
       throw fileFailure('make', path, error);
     });
     stats = await lstat(path);
   }
   requirePrivateDirectory(stats, path, what);
+}
+
+/** Makes missing levels, each on disk before anything in it can be. */
+async function makePrivateDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const above = dirname(resolve(first));
+  for (let level = resolve(path); level !== above && level !== dirname(level); level = dirname(level)) {
+    // A directory above ours may be closed to reading, and is not ours to insist on.
+    await syncDirectory(dirname(level)).catch(() => undefined);
+  }
 }
 
 /** @throws {AppError} `data_directory_insecure` unless it is a directory, ours or root's, closed to all others */

@@ -1,3 +1,4 @@
+import type { AuditRecord } from '../../audit/event.ts';
 import { isAcceptable, problemText, type AuditProblem } from '../../audit/problem.ts';
 import type { Verification } from '../../audit/verify.ts';
 
@@ -49,8 +50,13 @@ function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** The same for programs. */
-export function verificationJson(found: Verification): object {
+/** What was done about the damage. */
+export function acceptanceText({ sequence }: AuditRecord): string {
+  return `accepted: the chain goes on with record ${sequence}, in a new file\n`;
+}
+
+/** The same for programs; `acceptance` is the record of damage that was accepted just now. */
+export function verificationJson(found: Verification, acceptance: AuditRecord | null): object {
   return {
     ok: found.problems.length === 0,
     records: found.records,
@@ -60,5 +66,6 @@ export function verificationJson(found: Verification): object {
     problems: found.problems,
     accepted: found.accepted,
     notes: found.notes,
+    acceptance,
   };
 }
