@@ -28,17 +28,26 @@ export interface SandboxLogLine {
 
 /** One request as a sentence for people, with a line for each reason of a refusal. */
 export function sandboxSentence(line: SandboxLogLine): string {
-  const who = line.principal === null ? 'somebody without credentials' : line.principal;
-  const what = [
-    line.action,
-    line.role && line.role !== line.principal ? `as ${line.role}` : null,
-    line.resource ? `on ${line.resource}` : null,
-  ]
-    .filter((part) => part !== null)
-    .join(' ');
+  const role = line.role !== null && line.role !== line.principal ? ` as ${line.role}` : '';
+  const resource = line.resource === null ? '' : ` on ${line.resource}`;
+  const what = `${line.action}${role}${resource} by ${line.principal ?? 'somebody without credentials'}`;
   const time = line.at.slice(11, 19);
   if (line.outcome === 'ok')
-    return `${time} ok       ${what} by ${who}${line.expires_at ? `, until ${line.expires_at}` : ''}`;
-  const head = `${time} refused  ${what} by ${who}: ${line.status} ${line.code}${line.message ? `: ${line.message}` : ''}`;
-  return [head, ...line.reasons.map((reason) => `           because ${reason}`)].join('\n');
+    return oneLine(`${time} ok       ${what}${line.expires_at === null ? '' : `, until ${line.expires_at}`}`);
+  const words = line.message ? `: ${line.message}` : '';
+  return [
+    oneLine(`${time} refused  ${what}: ${line.status} ${line.code}${words}`),
+    ...line.reasons.map((reason) => oneLine(`           because ${reason}`)),
+  ].join('\n');
+}
+
+const longestLine = 2_000;
+
+/** What strangers send stands in these lines: it must not start new ones, nor speak to the terminal. */
+function oneLine(text: string): string {
+  const shown = text.replace(
+    /[^\x20-\x7e\p{L}\p{N}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
+  return shown.length > longestLine ? `${shown.slice(0, longestLine)}…` : shown;
 }

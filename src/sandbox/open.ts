@@ -16,7 +16,7 @@ export interface SandboxOptions {
   readonly now?: () => Date;
   /** Fetches discovery and keys; replaced in tests only. */
   readonly fetch?: typeof fetch;
-  /** Told of every request, after it was answered. */
+  /** Told of every request, just before its answer leaves. */
   readonly log: (line: SandboxLogLine) => void;
 }
 
