@@ -7,6 +7,7 @@ import type { Settings } from '../settings/settings.ts';
 import { isTemplate, uses } from '../settings/template.ts';
 import { type Claim, recordAllowed, resolveClaim } from '../settings/workload.ts';
 import type { CliContext, CommandFactory } from './context.ts';
+import { currentActor } from './open-workload.ts';
 import { addWorkloadOptions } from './workload-options.ts';
 
 const help = `
@@ -136,7 +137,7 @@ async function recordWithAudit(context: CliContext, claim: Claim): Promise<void>
   const { dataDirectory } = context.settings;
   const audit = await openAuditLog({ dataDirectory, now: context.now });
   try {
-    await recordAllowed(context.settings, claim, audit, context.now());
+    await recordAllowed(context.settings, claim, audit, { actor: currentActor(context.settings), at: context.now() });
   } finally {
     await audit.close();
   }

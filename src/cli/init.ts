@@ -16,6 +16,7 @@ import { askMissing } from './init/ask.ts';
 import { settingsFileText } from './init/settings-file.ts';
 import { awsDirectory, awsFiles, type NewFile } from './init/terraform-code.ts';
 import { refuseExisting, writeNewFiles } from './init/write-files.ts';
+import { currentActor } from './open-workload.ts';
 import { printWarning } from './print-error.ts';
 
 const help = `
@@ -90,12 +91,15 @@ async function allowWritten(directory: string, audit: AuditLog, { settings, now 
   if (claimedByFile === null) return;
   const ours = join(real, workloadFileName);
   const statements = claimedByFile.statements.filter(({ file }) => file === ours);
-  await recordAllowed(settings, { claimedByFile: { ...claimedByFile, statements } }, audit, now());
+  await recordAllowed(settings, { claimedByFile: { ...claimedByFile, statements } }, audit, {
+    actor: currentActor(settings),
+    at: now(),
+  });
 }
 
 async function makeKeys(issuer: string, settings: Settings, audit: AuditLog, now: () => Date): Promise<void> {
   const store = await fileKeyStore(settings);
-  const actor = { name: settings.userName, source: 'operating_system' } as const;
+  const actor = currentActor(settings);
   const countsAsPublished = isLoopbackIssuer(issuer) ? 'creation' : 'observed';
   const ring = await keyKeeper({ store, audit, now, actor }).create(issuer, countsAsPublished);
   requireIssuer(ring, issuer, settings.dataDirectory);

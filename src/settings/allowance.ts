@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { AuditLog } from '../audit/log.ts';
 import { AppError } from '../domain/errors.ts';
+import type { Actor } from '../domain/lease.ts';
 import { quoted } from '../domain/names.ts';
 import { withLock } from '../files/lock.ts';
 import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
@@ -89,13 +90,18 @@ export async function changesSinceAllowed(
   return changes.length === 0 ? 'allowed' : changes;
 }
 
-/** Records that the user allows what the files say about identity; audited before it counts. */
+/**
+ * Records that somebody allows what the files say about identity; audited before it counts.
+ *
+ * @param by who and when; default: the settings' user, now
+ */
 export async function recordAllowed(
   settings: Settings,
   { claimedByFile: identity }: Claimed,
   audit: AuditLog,
-  now: Date = new Date(),
+  by: { readonly actor?: Actor; readonly at?: Date } = {},
 ): Promise<void> {
+  const { actor = { name: settings.userName, source: 'operating_system' }, at = new Date() } = by;
   if (identity === null) return;
   await openPrivateDirectory(settings.dataDirectory, 'data directory');
   await withLock(join(settings.dataDirectory, 'allowed.lock'), async () => {
@@ -104,13 +110,13 @@ export async function recordAllowed(
       digest: identityDigest(identity),
       statements: statementsOf(identity),
       files: filesOf(identity),
-      allowed_at: now.toISOString(),
-      allowed_by: settings.userName,
+      allowed_at: at.toISOString(),
+      allowed_by: actor.name,
     };
     await audit.append({
       type: 'identity_allowed',
       outcome: 'ok',
-      actor: { name: settings.userName, source: 'operating_system' },
+      actor,
       workload: null,
       lease: null,
       known_by: 'runner',

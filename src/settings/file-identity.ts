@@ -37,13 +37,14 @@ export async function fileIdentity(
   const statements: IdentityStatement[] = [];
   for (const { field } of identityFields) {
     const written = writtenIn(files, field);
-    const isInForce = chosen.get(field)?.file === written?.file;
-    if (written) statements.push({ field, value: written.found.value, file: written.file.path, isInForce });
-  }
-  if (!writtenIn(files, 'project')) {
-    // A file also decides by leaving the project out.
-    const isInForce = chosen.get('project')?.source === 'default';
-    statements.push({ field: 'project', value: defaultProject, file: null, isInForce });
+    if (written) {
+      const isInForce = chosen.get(field)?.file === written.file;
+      statements.push({ field, value: written.found.value, file: written.file.path, isInForce });
+    } else if (field === 'project') {
+      // A file also decides by leaving the project out.
+      const isInForce = chosen.get(field)?.source === 'default';
+      statements.push({ field, value: defaultProject, file: null, isInForce });
+    }
   }
   for (const noun of nouns) {
     const written = nearestOf(files, (file) => file.ids[noun] ?? null);

@@ -52,7 +52,7 @@ export const reservedVariables: readonly ReservedVariables[] = [
   {
     names: ['PATH', 'HOME', 'TMPDIR', 'USER', 'LOGNAME', 'XDG_*'],
     reason: 'the run environment sets it',
-    mend: callersOwn,
+    mend: 'leave it out; hallpass exec --home inherit gives the command your own home directory',
   },
   {
     names: ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'FTP_PROXY', 'NO_PROXY'],

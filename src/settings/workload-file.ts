@@ -77,7 +77,7 @@ export const workloadFileKeys = [
     key: 'token_lifetime',
     value: 'duration',
     about:
-      'short tokens, renewed while the command runs: `10s` to `24h`, such as `15m`; absent: the phase’s own lifetime',
+      'short tokens, renewed while the command runs: `10s` to `24h`, such as `15m`; absent: the lifetime of the phase',
   },
   {
     key: 'ids',

@@ -334,6 +334,17 @@ describe('variables', () => {
     ]);
   });
 
+  it('of Hallpass itself that nobody knows are a warning too', async () => {
+    const { settings } = place(
+      { 'repo/hallpass.yaml': full },
+      { HALLPASS_WORKSPCE: 'prod', HALLPASS_TEST_REQUIRE: 'x', HALLPASS_RUN_DIR: '/x' },
+    );
+    const { warnings } = await resolveWorkload(settings, {});
+    expect(warnings.map(({ what, mend }) => `${what}; ${mend}`)).toEqual([
+      'the environment variable HALLPASS_WORKSPCE is unknown and changes nothing; did you mean HALLPASS_WORKSPACE?',
+    ]);
+  });
+
   it('that are called sensitive although Hallpass shows them are a warning', async () => {
     const { settings } = place({
       'repo/hallpass.yaml': `${full}variables: { TFC_AWS_RUN_ROLE_ARN: { value: r, sensitive: true } }\n`,

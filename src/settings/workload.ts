@@ -2,7 +2,7 @@ import type { Problem } from '../domain/errors.ts';
 import { derivedId } from '../domain/ids.ts';
 import { revealed, type Secret } from '../domain/secret.ts';
 import type { Named } from '../domain/workload.ts';
-import { unknownVariables } from '../platforms/index.ts';
+import { callersVariables } from './callers-variables.ts';
 import { type FiledValue, type FileIdentity, fileIdentity, mergedValues } from './file-identity.ts';
 import { findWorkloadFiles } from './find-workload-files.ts';
 import {
@@ -129,15 +129,18 @@ async function valuesInForce(files: readonly WorkloadFile[], settings: Settings)
   const variables = new Map([...switches].map(([name, value]) => [name, revealed(value)]));
   const warnings = [...switches.keys()].flatMap((name) => sensitiveSwitch(name, written.get(name)!));
 
-  const callers = new Map(Object.entries(settings.parentEnvironment).filter(([name]) => isSwitch(name)));
-  const unknown = unknownVariables(callers);
-  warnings.push(...unknown.map(unknownSwitch));
-  for (const { name } of unknown) callers.delete(name);
-  for (const [name, value] of callers) {
+  const callers = callersVariables(settings.parentEnvironment);
+  for (const [name, value] of callers.switches) {
     variables.set(name, value);
     sources.set(name, 'environment');
   }
-  return { variables, childVariables, terraformVariables, sources, warnings };
+  return {
+    variables,
+    childVariables,
+    terraformVariables,
+    sources,
+    warnings: [...warnings, ...callers.warnings],
+  };
 }
 
 function isSwitch(name: string): boolean {
@@ -158,12 +161,4 @@ function sensitiveSwitch(name: string, { value, place }: FiledValue): Problem[] 
       mend: 'write the value alone',
     },
   ];
-}
-
-function unknownSwitch({ name, nearest }: { name: string; nearest: string | undefined }): Problem {
-  return {
-    what: `the environment variable ${name} is unknown and changes nothing`,
-    where: name,
-    mend: nearest === undefined ? `unset ${name}` : `did you mean ${nearest}?`,
-  };
 }
