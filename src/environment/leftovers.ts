@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { AuditLog } from '../audit/log.ts';
 import { withLock } from '../files/lock.ts';
 import { findBase, findDiskBases } from './base-directory.ts';
 import { isSlotName, removeSlot, slotState } from './directory.ts';
-import { commandOf, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
+import { commandOf, isSamePhase, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
 import type { EnvironmentSettings, PhaseEvent } from './phase.ts';
 import {
   bootId,
@@ -21,6 +21,8 @@ export interface LeftoversOptions {
   readonly audit: AuditLog;
   readonly now: () => Date;
   readonly report: (event: PhaseEvent) => void;
+  /** How long an interrupted command may take to stop in order; 10 s by default. */
+  readonly graceMilliseconds?: number;
 }
 
 /** What was cleared. */
@@ -35,23 +37,21 @@ export interface ClearedLeftovers {
  * are removed. What belongs to a living Hallpass, or to another user, is never touched. Several may do it at once.
  */
 export async function clearLeftovers(options: LeftoversOptions): Promise<ClearedLeftovers> {
-  const directories: string[] = [];
-  let orphans = 0;
+  const all: ClearedLeftovers[] = [];
   for (const directory of await privateDirectories(options)) {
-    if ((await slotState(directory, options.now())) !== 'dead') continue;
-    const cleared = await clearDead(directory, options.now);
-    if (cleared === null) continue;
-    directories.push(directory);
-    orphans += cleared.orphans;
+    if ((await slotState(directory, options.now())) === 'dead') all.push(await clearDead(directory, options));
   }
-  await tell(options, { directories, orphans });
-  return { directories, orphans };
+  const cleared = {
+    directories: all.flatMap(({ directories }) => directories),
+    orphans: all.reduce((sum, { orphans }) => sum + orphans, 0),
+  };
+  await tell(options, cleared);
+  return cleared;
 }
 
 /** Clears one private directory whose owner is dead; for whoever needs its name. */
 export async function clearSlot(directory: string, options: LeftoversOptions): Promise<void> {
-  const cleared = await clearDead(directory, options.now);
-  if (cleared !== null) await tell(options, { directories: [directory], orphans: cleared.orphans });
+  await tell(options, await clearDead(directory, options));
 }
 
 async function tell(options: LeftoversOptions, cleared: ClearedLeftovers): Promise<void> {
@@ -84,45 +84,67 @@ async function privateDirectories({ settings }: LeftoversOptions): Promise<strin
   return found;
 }
 
-/** Under the directory's own lock, so that an orphan is asked once: Terraform takes a second interrupt for "at once". */
-async function clearDead(directory: string, now: () => Date): Promise<{ orphans: number } | null> {
+const nothing: ClearedLeftovers = { directories: [], orphans: 0 };
+
+/**
+ * Clears a dead phase, whichever of its directories was found, under one lock: its orphan must be asked once, since
+ * Terraform takes a second interrupt for "at once".
+ */
+async function clearDead(found: string, options: LeftoversOptions): Promise<ClearedLeftovers> {
+  const { now } = options;
+  const note = await readOwner(found);
+  const onDisk = note?.diskDirectory ?? '';
+  const main = onDisk !== '' && (await slotState(onDisk, now())) === 'dead' ? onDisk : found;
+  if ((await readOwner(main)) === null) return removeUnowned(main, now);
   try {
-    return await withLock(
-      join(directory, ownPart, 'clear.lock'),
-      async () => {
-        if ((await slotState(directory, now())) !== 'dead') return null;
-        const note = await readOwner(directory);
-        const orphans = note === null ? 0 : await endOrphans(directory, note, now);
-        await removeSlot(directory);
-        return { orphans };
-      },
-      { waitMilliseconds: 20_000 },
-    );
+    return await withLock(join(main, ownPart, 'clear.lock'), () => clearLocked(main, options));
   } catch (error) {
     // Somebody else has removed it before we could lock it.
-    if ((await slotState(directory, now())) === 'gone') return null;
-    if ((await readOwner(directory)) !== null) throw error;
-    await removeSlot(directory);
-    return { orphans: 0 };
+    if ((await slotState(main, now())) !== 'dead') return nothing;
+    throw error;
   }
 }
 
+/** Half made, half removed, or damaged: nothing runs there. */
+async function removeUnowned(directory: string, now: () => Date): Promise<ClearedLeftovers> {
+  if ((await slotState(directory, now())) !== 'dead') return nothing;
+  await removeSlot(directory);
+  return { directories: [directory], orphans: 0 };
+}
+
+async function clearLocked(main: string, options: LeftoversOptions): Promise<ClearedLeftovers> {
+  const note = await readOwner(main);
+  if (note === null || (await slotState(main, options.now())) !== 'dead') return nothing;
+  const orphans = await endOrphans(main, note, options);
+  const directories: string[] = [];
+  // The one whose lock we hold goes last: while it is there, nobody takes another for the only one.
+  for (const directory of new Set([note.directory, main])) {
+    if (!isSlotName(basename(directory)) || !isSamePhase(note, await readOwner(directory))) continue;
+    await removeSlot(directory);
+    directories.push(directory);
+  }
+  return { directories, orphans };
+}
+
 const graceMilliseconds = 10_000;
+/** Each look goes through all processes. */
+const lookMilliseconds = 100;
 
 /** Interrupts what still runs, once, and after the grace kills the rest. */
-async function endOrphans(directory: string, note: OwnerNote, now: () => Date): Promise<number> {
+async function endOrphans(directory: string, note: OwnerNote, options: LeftoversOptions): Promise<number> {
   if (note.bootId !== bootId() || note.pidNamespace !== pidNamespace()) return 0;
   const left = (): readonly ProcessNote[] => remaining(note);
   if (left().length === 0) return 0;
   if (note.interruptedAt === null) {
-    await writeOwner(directory, { ...note, interruptedAt: now().toISOString() });
+    await writeOwner(directory, { ...note, interruptedAt: options.now().toISOString() });
     const command = commandOf(note);
     const asked = command !== null && signalProcess(command, 'SIGINT');
     if (!asked) for (const one of left()) signalProcess(one, 'SIGTERM');
   }
-  await until(() => left().length === 0, graceMilliseconds);
+  const isOver = (): boolean => left().length === 0;
+  await until(isOver, options.graceMilliseconds ?? graceMilliseconds, lookMilliseconds);
   for (const one of left()) signalProcess(one, 'SIGKILL');
-  await until(() => left().length === 0, 1000);
+  await until(isOver, 1000, lookMilliseconds);
   return 1;
 }
 

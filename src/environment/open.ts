@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -96,18 +97,15 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
   const isolation = await chooseIsolation(settings);
   const base = await openBase(settings.runDirectory);
   const diskBase = await openDiskBase();
-  const nowhere = ownerNote({ lease: run.lease.id, temporaryDirectory: '', now: io.now() });
-  const diskDirectory = await take({
-    base: diskBase,
-    stem,
-    note: nowhere,
-    passOverForeign: true,
-  });
-  const temporaryDirectory = join(diskDirectory, 't');
-  const note = { ...nowhere, temporaryDirectory };
-  await writeOwner(diskDirectory, note);
+  const nowhere = ownerNote({ lease: run.lease.id, now: io.now() });
+  const diskDirectory = await take({ base: diskBase, stem, note: nowhere, passOverForeign: true });
+  // A name of its own: by it the processes of this phase, and no later one's, are known.
+  const temporaryDirectory = join(diskDirectory, randomBytes(3).toString('hex'));
+  const onDisk = { ...nowhere, diskDirectory, temporaryDirectory };
   const demanded = run.directoryHint === undefined ? {} : { demanded: run.directoryHint };
-  const directory = await take({ base, stem, note, passOverForeign: false, ...demanded });
+  const directory = await take({ base, stem, note: onDisk, passOverForeign: false, ...demanded });
+  const note = { ...onDisk, directory };
+  await writeOwner(diskDirectory, note);
   const home = join(directory, 'home');
   for (const made of [temporaryDirectory, home]) await mkdir(made, { mode: 0o700 });
   const secrets = new SecretList();

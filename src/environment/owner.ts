@@ -20,6 +20,13 @@ const ownerSchema = z.object({
   init: processSchema.nullable(),
   /** Under `mask`: the command itself, seen from outside. */
   command: processSchema.nullable(),
+  /**
+   * The phase's directory on disk. Whoever clears up takes its lock, whichever directory was found first: an orphan must
+   * be interrupted once.
+   */
+  diskDirectory: z.string(),
+  /** The phase's private directory; empty until there is one. */
+  directory: z.string(),
   /** TMPDIR of the phase: its processes carry it in their environment. */
   temporaryDirectory: z.string(),
   /** When whoever clears up has asked an orphan to stop; it is asked once, since twice means at once. */
@@ -30,7 +37,7 @@ const ownerSchema = z.object({
 export type OwnerNote = z.infer<typeof ownerSchema>;
 
 /** A first note, about this process. */
-export function ownerNote(about: { lease: string; temporaryDirectory: string; now: Date }): OwnerNote {
+export function ownerNote(about: { lease: string; now: Date }): OwnerNote {
   return {
     bootId: bootId(),
     pidNamespace: pidNamespace(),
@@ -40,7 +47,9 @@ export function ownerNote(about: { lease: string; temporaryDirectory: string; no
     child: null,
     init: null,
     command: null,
-    temporaryDirectory: about.temporaryDirectory,
+    diskDirectory: '',
+    directory: '',
+    temporaryDirectory: '',
     interruptedAt: null,
   };
 }
@@ -76,6 +85,16 @@ export function ownerIsAlive(note: OwnerNote, now: Date): boolean {
     return now.getTime() - Date.parse(note.createdAt) < longestPhaseMilliseconds;
   }
   return isRunning(note.hallpass);
+}
+
+/** Whether two notes are of one phase. */
+export function isSamePhase(one: OwnerNote, other: OwnerNote | null): boolean {
+  return (
+    other !== null &&
+    one.createdAt === other.createdAt &&
+    one.hallpass.pid === other.hallpass.pid &&
+    one.hallpass.startTime === other.hallpass.startTime
+  );
 }
 
 /** The command that an owner has started, seen from here. */

@@ -71,9 +71,9 @@ export function processesOfSession(session: number): readonly ProcessNote[] {
 }
 
 /** Waits until something is so, or the time is over. */
-export async function until(condition: () => boolean, milliseconds: number): Promise<void> {
+export async function until(condition: () => boolean, milliseconds: number, everyMilliseconds = 20): Promise<void> {
   const deadline = performance.now() + milliseconds;
-  while (!condition() && performance.now() < deadline) await sleep(20);
+  while (!condition() && performance.now() < deadline) await sleep(everyMilliseconds);
 }
 
 /** Identifies this boot: process numbers and start times of another one mean nothing. */
