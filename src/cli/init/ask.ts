@@ -15,7 +15,7 @@ export async function askMissing(given: GivenAnswers, context: CliContext): Prom
       input: context.stdin,
       output: context.stdout,
     });
-    if (isCancel(answer)) throw new AppError('usage', { what: 'cancelled; nothing was written' });
+    if (isCancel(answer)) throw new AppError('command_failed', { what: 'cancelled; nothing was written' });
     if (answer) answers[question.key] = answer;
   }
   return answers;
