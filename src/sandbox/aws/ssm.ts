@@ -1,8 +1,20 @@
-import type { Json, JsonObject } from '../../domain/json.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import type { ActionRequest, AwsAccount, JsonHandler } from './action.ts';
 import { requireAccess } from './authorize.ts';
 import type { Parameter, ParameterStore } from './parameter-store.ts';
 import { AwsRefusal } from './refusal.ts';
+import {
+  checkedName,
+  constraint,
+  nameIn,
+  namesIn,
+  optionalText,
+  splitSelector,
+  tagsIn,
+  textIn,
+  validation,
+} from './ssm-input.ts';
+import { byName, filterOf, isBelow, page } from './ssm-list.ts';
 
 /**
  * The actions of SSM Parameter Store that Terraform's `aws_ssm_parameter` resource and data source, the AWS CLI and
@@ -165,11 +177,8 @@ function getParametersByPath(request: ActionRequest<JsonObject>, account: AwsAcc
   const path = textIn(request.parameters, 'Path');
   if (!path.startsWith('/')) throw validation('The parameter path must start with "/".');
   allow(ssm, 'GetParametersByPath', path);
-  const prefix = path.endsWith('/') ? path : `${path}/`;
   const recursive = request.parameters['Recursive'] === true;
-  const below = [...ssm.store.values()].filter(
-    ({ name }) => name.startsWith(prefix) && (recursive || !name.slice(prefix.length).includes('/')),
-  );
+  const below = [...ssm.store.values()].filter(({ name }) => isBelow(name, path, recursive));
   return page(request.parameters, byName(below), 'Parameters', 10, (parameter) => shown(ssm, parameter, null));
 }
 
@@ -304,140 +313,6 @@ function described(ssm: SsmCall, parameter: Parameter): JsonObject {
     Type: parameter.type,
     Version: parameter.version,
   };
-}
-
-type Test = (parameter: Parameter) => boolean;
-const optionTests: Readonly<Record<string, (name: string, value: string) => boolean>> = {
-  Equals: (name, value) => name === value,
-  BeginsWith: (name, value) => name.startsWith(value),
-  Contains: (name, value) => name.includes(value),
-};
-
-/** The filters of DescribeParameters: the newer list of them, and the older one. */
-function filterOf(parameters: JsonObject): Test {
-  const newer = objectsIn(parameters['ParameterFilters']).map((filter) => {
-    const key = textIn(filter, 'Key');
-    return oneFilter(key, textIn(filter, 'Option', key === 'Path' ? 'OneLevel' : 'Equals'), textsIn(filter['Values']));
-  });
-  const older = objectsIn(parameters['Filters']).map((filter) =>
-    oneFilter(textIn(filter, 'Key'), 'BeginsWith', textsIn(filter['Values'])),
-  );
-  return (parameter) => [...newer, ...older].every((test) => test(parameter));
-}
-
-function oneFilter(key: string, option: string, values: readonly string[]): Test {
-  const compare = optionTests[option];
-  const some = (text: string): boolean => compare !== undefined && values.some((value) => compare(text, value));
-  if (key === 'Name' && compare) return ({ name }) => some(name) || some(name.replace(/^\//, ''));
-  if (key === 'Type' && compare) return ({ type }) => values.includes(type);
-  if (key.startsWith('tag:'))
-    return ({ tags }) => {
-      const value = tags.get(key.slice(4));
-      return value !== undefined && (values.length === 0 || values.includes(value));
-    };
-  if (key === 'Path') return ({ name }) => values.some((path) => isBelow(name, path, option === 'Recursive'));
-  throw new AwsRefusal(
-    'InvalidFilterKey',
-    400,
-    `The stand-in has the filters Name, Type, Path and tag:KEY, not ${key} with ${option}.`,
-  );
-}
-
-function isBelow(name: string, path: string, recursive: boolean): boolean {
-  const prefix = path.endsWith('/') ? path : `${path}/`;
-  return name.startsWith(prefix) && (recursive || !name.slice(prefix.length).includes('/'));
-}
-
-function byName(parameters: Parameter[]): Parameter[] {
-  return parameters.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** One page of a list. The token is the name of the last entry before it, so that it stays right when others vanish. */
-function page(
-  parameters: JsonObject,
-  all: Parameter[],
-  member: string,
-  most: number,
-  show: (one: Parameter) => JsonObject,
-): JsonObject {
-  const size = parameters['MaxResults'] ?? most;
-  if (typeof size !== 'number' || size < 1 || size > most)
-    throw validation(
-      constraint(JSON.stringify(size), 'maxResults', `Member must have value less than or equal to ${most}`),
-    );
-  const after = optionalText(parameters, 'NextToken', null);
-  const last = after === null ? null : Buffer.from(after, 'base64url').toString();
-  const rest = last === null ? all : all.filter(({ name }) => name > last);
-  const shownNow = rest.slice(0, size);
-  const more: JsonObject =
-    rest.length > size ? { NextToken: Buffer.from(shownNow.at(-1)!.name).toString('base64url') } : {};
-  return { [member]: shownNow.map(show), ...more };
-}
-
-function splitSelector(name: string): [name: string, selector: string | null] {
-  // A name may be given as an ARN too; its last part starts with the slash that belongs to the name.
-  const plain = name.replace(/^arn:aws:ssm:[a-z0-9-]+:\d{12}:parameter(?=\/)/, '');
-  const [base, selector] = plain.split(':', 2) as [string, string | undefined];
-  return [base, selector ?? null];
-}
-
-function nameIn(parameters: JsonObject, member: string): string {
-  return checkedName(splitSelector(textIn(parameters, member))[0]);
-}
-
-function checkedName(name: string): string {
-  if (/^[\w./-]{1,1011}$/.test(name)) return name;
-  throw validation(
-    'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_',
-  );
-}
-
-function namesIn(parameters: JsonObject, member: string): readonly string[] {
-  const names = textsIn(parameters[member]);
-  if (names.length === 0 || names.length > mostTags)
-    throw validation(
-      constraint(
-        '[]',
-        member[0]!.toLowerCase() + member.slice(1),
-        'Member must have length greater than or equal to 1',
-      ),
-    );
-  return [...new Set(names)];
-}
-
-function tagsIn(given: Json | undefined): ReadonlyMap<string, string> {
-  return new Map(objectsIn(given).map((tag) => [textIn(tag, 'Key'), textIn(tag, 'Value', '')]));
-}
-
-function textIn(parameters: JsonObject, member: string, fallback?: string): string {
-  const value = parameters[member] ?? fallback;
-  if (typeof value === 'string') return value;
-  throw validation(constraint(null, member[0]!.toLowerCase() + member.slice(1), 'Member must not be null'));
-}
-
-function optionalText(parameters: JsonObject, member: string, fallback: string | null): string | null {
-  const value = parameters[member];
-  return typeof value === 'string' ? value : fallback;
-}
-
-function textsIn(given: Json | undefined): readonly string[] {
-  return Array.isArray(given) ? (given as readonly Json[]).filter((one) => typeof one === 'string') : [];
-}
-
-function objectsIn(given: Json | undefined): readonly JsonObject[] {
-  if (!Array.isArray(given)) return [];
-  return (given as readonly Json[]).filter(
-    (one): one is JsonObject => typeof one === 'object' && one !== null && !Array.isArray(one),
-  );
-}
-
-function constraint(value: string | null, member: string, must: string): string {
-  const shownValue = value === null ? 'Value null' : `Value '${value}'`;
-  return `1 validation error detected: ${shownValue} at '${member}' failed to satisfy constraint: ${must}`;
-}
-
-function validation(message: string): AwsRefusal {
-  return new AwsRefusal('ValidationException', 400, message);
 }
 
 function notFound(): AwsRefusal {
