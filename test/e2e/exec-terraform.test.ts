@@ -430,6 +430,6 @@ function expectScript(answer: string, command: string, meanwhile: readonly strin
 function pathWithout(name: string): string {
   const { PATH = '' } = cleanEnvironment();
   return PATH.split(':')
-    .filter((directory) => !statSync(join(directory, name), { throwIfNoEntry: false }))
+    .filter((directory) => !existsSync(join(directory, name)))
     .join(':');
 }
