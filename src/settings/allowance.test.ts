@@ -175,20 +175,26 @@ describe('the record of allowed identities', () => {
     });
   });
 
-  it.each(['{', '{}', '{"version":2,"allowed":{}}', '{"version":1,"allowed":{"/x":{}}}', ''])(
-    'allows nothing when it is damaged: %j',
-    async (text) => {
-      const { settings } = place(full);
-      await allow(settings);
-      const file = allowancesFile(settings.dataDirectory);
-      writeFileSync(file, text);
-      expect(await refusal(settings)).toMatchObject({
-        code: 'identity_not_allowed',
-        where: file,
-        mend: expect.stringContaining(`rm ${file}`),
-      });
-    },
-  );
+  it.each([
+    '{',
+    '{}',
+    '{"version":2,"allowed":{}}',
+    '{"version":1,"allowed":{"/x":{}}}',
+    '{"version":1,"allowed":[]}',
+    '{"version":1,"allowed":{"/x":{"digest":"d","statements":{"a":1}}}}',
+    'null',
+    '',
+  ])('allows nothing when it is damaged: %j', async (text) => {
+    const { settings } = place(full);
+    await allow(settings);
+    const file = allowancesFile(settings.dataDirectory);
+    writeFileSync(file, text);
+    expect(await refusal(settings)).toMatchObject({
+      code: 'identity_not_allowed',
+      where: file,
+      mend: expect.stringContaining(`rm ${file}`),
+    });
+  });
 
   it('is refused when others can read or write it', async () => {
     const { settings } = place(full);

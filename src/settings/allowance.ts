@@ -6,7 +6,6 @@ import type { Actor } from '../domain/lease.ts';
 import { quoted } from '../domain/names.ts';
 import { withLock } from '../files/lock.ts';
 import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
-import { z } from 'zod';
 import type { FileIdentity } from './file-identity.ts';
 import type { Settings } from './settings.ts';
 
@@ -22,18 +21,20 @@ export interface Claimed {
   readonly claimedByFile: FileIdentity | null;
 }
 
-const allowanceSchema = z.strictObject({
-  digest: z.string(),
-  statements: z.record(z.string(), z.string()),
-  files: z.array(z.string()),
-  allowed_at: z.string(),
-  allowed_by: z.string(),
-});
+/** One record of `allowed.json`. */
+interface Allowance {
+  readonly digest: string;
+  readonly statements: Readonly<Record<string, string>>;
+  readonly files: readonly string[];
+  readonly allowed_at: string;
+  readonly allowed_by: string;
+}
 
-const allowancesSchema = z.strictObject({ version: z.literal(1), allowed: z.record(z.string(), allowanceSchema) });
-
-type Allowance = z.infer<typeof allowanceSchema>;
-type Allowances = z.infer<typeof allowancesSchema>;
+interface Allowances {
+  readonly version: 1;
+  /** By real path of the directory. */
+  readonly allowed: Readonly<Record<string, Allowance>>;
+}
 
 /** Where the allowances lie in a data directory. */
 export function allowancesFile(dataDirectory: string): string {
@@ -142,7 +143,7 @@ async function readAllowances(settings: Settings): Promise<Allowances> {
   const text = await readPrivateFileIfThere(path, 'record of allowed identities');
   if (text === null) return { version: 1, allowed: {} };
   try {
-    return allowancesSchema.parse(JSON.parse(text));
+    return checkedAllowances(JSON.parse(text));
   } catch (error) {
     throw new AppError(
       'identity_not_allowed',
@@ -154,6 +155,23 @@ async function readAllowances(settings: Settings): Promise<Allowances> {
       { cause: error },
     );
   }
+}
+
+/** By hand, since a schema library would cost every start of `exec` more than the whole rest of this file. */
+function checkedAllowances(value: unknown): Allowances {
+  const { version, allowed } = object(value);
+  const records = Object.values(object(allowed)).map(object);
+  const areWhole = records.every(
+    ({ digest, statements }) =>
+      typeof digest === 'string' && Object.values(object(statements)).every((text) => typeof text === 'string'),
+  );
+  if (version !== 1 || !areWhole) throw new TypeError('not a record of allowances');
+  return value as Allowances;
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new TypeError('not an object');
 }
 
 function described(identity: FileIdentity): string {

@@ -60,7 +60,7 @@ export function readSettings(
       Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
     ),
   );
-  const home = parentEnvironment['HOME'] || homedir();
+  const home = parentEnvironment['HOME'] || known(homedir, '/');
   const workingDirectory = process.cwd();
   const path = (name: string, value: string): string => {
     if (value.includes('\0'))
@@ -87,6 +87,15 @@ export function readSettings(
     parentEnvironment,
     homeDirectory: home,
     workingDirectory,
-    userName: parentEnvironment['USER'] || userInfo().username,
+    userName: parentEnvironment['USER'] || known(() => userInfo().username, `uid ${process.getuid?.()}`),
   });
+}
+
+/** What the user database says, or a fallback: in many containers the uid has no entry there. */
+function known(lookUp: () => string, fallback: string): string {
+  try {
+    return lookUp();
+  } catch {
+    return fallback;
+  }
 }
