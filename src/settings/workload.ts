@@ -18,7 +18,7 @@ import type { Settings } from './settings.ts';
 import { readWorkloadFile, type WorkloadFile } from './workload-file.ts';
 
 export { recordAllowed, requireAllowed } from './allowance.ts';
-export type { FileIdentity, IdentityStatement } from './file-identity.ts';
+export type { FileIdentity } from './file-identity.ts';
 export type { WorkloadFlags } from './identity-choice.ts';
 
 /** The workload as files, variables and flags describe it together; checked. */
