@@ -69,12 +69,23 @@ const mostAtOnce = 99;
  * @throws {AppError} `directory_invalid` when another user holds it, or the demanded one is in use
  */
 export async function takeSlot(wish: SlotWish): Promise<string> {
-  for (const slot of slotPaths(wish)) {
-    if (await tryTake(slot, wish)) return slot;
+  const slots = slotPaths(wish);
+  const made = await makeOwned(wish);
+  try {
+    return await takeOne(slots, made, wish);
+  } catch (error) {
+    await rm(made, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function takeOne(slots: readonly string[], made: string, wish: SlotWish): Promise<string> {
+  for (const slot of slots) {
+    if (await renameOnto(made, slot)) return slot;
     const state = await slotState(slot, wish.now());
     if (state === 'dead') {
       await wish.clear(slot);
-      if (await tryTake(slot, wish)) return slot;
+      if (await renameOnto(made, slot)) return slot;
     }
     if (state === 'foreign' && !wish.passOverForeign) throw await foreign(slot);
     if (wish.demanded !== undefined) throw inUse(slot);
@@ -101,19 +112,12 @@ function slotPaths(wish: SlotWish): string[] {
   });
 }
 
-/** Renaming onto a directory fails unless that is empty, and a private directory never is. */
-async function tryTake(slot: string, wish: SlotWish): Promise<boolean> {
-  const made = await makeBeside(slot);
-  try {
-    await mkdir(join(made, ownPart), { mode: 0o700 });
-    await writeOwner(made, wish.note);
-    await rename(made, slot);
-  } catch (error) {
-    await rm(made, { recursive: true, force: true });
-    if (isTaken(error)) return false;
-    throw error;
-  }
-  return true;
+/** Made under another name, with the owner's note inside. */
+async function makeOwned(wish: SlotWish): Promise<string> {
+  const made = await makeBeside(join(wish.base, wish.stem));
+  await mkdir(join(made, ownPart), { mode: 0o700 });
+  await writeOwner(made, wish.note);
+  return made;
 }
 
 /** The base may have been removed as empty, a moment ago. */
@@ -124,6 +128,17 @@ async function makeBeside(slot: string): Promise<string> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     await mkdir(dirname(slot), { mode: 0o700 }).catch(() => undefined);
     return mkdtemp(`${slot}.new-`);
+  }
+}
+
+/** Renaming onto a directory fails unless that is empty, and a private directory never is. */
+async function renameOnto(made: string, slot: string): Promise<boolean> {
+  try {
+    await rename(made, slot);
+    return true;
+  } catch (error) {
+    if (isTaken(error)) return false;
+    throw error;
   }
 }
 

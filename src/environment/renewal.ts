@@ -117,11 +117,16 @@ async function renewOnce(
 }
 
 /** Waits for a moment of the wall clock, looking at it now and then: it may jump while the machine sleeps. */
-async function waitUntil(moment: number, now: () => Date, stop: AbortSignal): Promise<void> {
+export async function waitUntil(
+  moment: number,
+  now: () => Date,
+  stop: AbortSignal,
+  everyMilliseconds = lookMilliseconds,
+): Promise<void> {
   const monotonicEnd = performance.now() + (moment - now().getTime());
   while (!stop.aborted && performance.now() < monotonicEnd && now().getTime() < moment) {
     const left = Math.min(monotonicEnd - performance.now(), moment - now().getTime());
-    await idle(Math.min(Math.max(left, 1), lookMilliseconds), stop);
+    await idle(Math.min(Math.max(left, 1), everyMilliseconds), stop);
   }
 }
 
