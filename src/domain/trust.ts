@@ -1,5 +1,4 @@
 import { AppError } from './errors.ts';
-import type { Claims } from './token.ts';
 
 /** Pass, fail, or unknown: an input that we do not have, or a construct that we do not model. */
 export type CheckResult = 'pass' | 'fail' | 'unknown';
@@ -23,14 +22,6 @@ export interface Check {
 export interface Verdict {
   readonly allowed: boolean;
   readonly checks: readonly Check[];
-}
-
-/** A platform's own trust document, read and checked. */
-export interface TrustFormat<Document, Context = undefined> {
-  /** @throws {TrustDocumentError} with line and column */
-  read(document: string): Document;
-  /** Decides over a token as the platform would. Pure. */
-  decide(document: Document, token: Claims, at: Date, context: Context): Verdict;
 }
 
 /** A trust document that its platform would refuse; says where. */
