@@ -1,5 +1,5 @@
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { account, allow, applyRole, openAwsStory, planRole, trustPolicy, type AwsStory } from '../support/aws-story.ts';
 import { hallpassProgram, run, terraformCliConfig, type ChildResult } from '../support/hallpass.ts';
@@ -67,12 +67,19 @@ const tags = {
 
 /** `.terraform` and lock file of a configuration with the AWS provider, made once. */
 let initialized: string;
+let cliConfiguration: string;
 let terraformEnv: Readonly<Record<string, string>>;
+
+/** Nobody else removes what `beforeAll` made. */
+function removeInitialized(): void {
+  for (const directory of [initialized, dirname(cliConfiguration)]) rmSync(directory, { recursive: true, force: true });
+}
 
 async function initializeOnce(): Promise<void> {
   const { env, path } = terraformCliConfig();
   chmodSync(path, 0o644);
   terraformEnv = env;
+  cliConfiguration = path;
   initialized = temporaryDirectory('init');
   writeFileSync(join(initialized, 'main.tf'), provider);
   const { code, stderr } = await run(requireProgram('terraform'), ['init'], { cwd: initialized, env });
@@ -111,6 +118,8 @@ describeWith(['terraform', 'aws-provider'], 'exec with Terraform and the AWS pro
   });
   afterAll(async () => {
     await story[Symbol.asyncDispose]();
+    rmSync(root, { recursive: true, force: true });
+    removeInitialized();
   });
 
   it('plans under the plan role and applies under the apply role, with a default configuration', async () => {

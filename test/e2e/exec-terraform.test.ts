@@ -1,6 +1,6 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyArguments } from '../../src/terraform/arguments.ts';
 import { readZipComment, withZipComment } from '../../src/terraform/zip-comment.ts';
 import { cleanEnvironment, hallpassProgram, run, type ChildResult } from '../support/hallpass.ts';
@@ -377,6 +377,7 @@ describeWith(['terraform', 'expect'], 'exec at a terminal', () => {
   beforeAll(async () => {
     place = await new Place().allowed();
   });
+  afterAll(() => rmSync(place.root, { recursive: true, force: true }));
 
   /** Runs `hallpass exec -- terraform apply` at a terminal of its own and answers its question. */
   const answered = (answer: string, command = 'apply'): Promise<ChildResult> =>

@@ -21,7 +21,7 @@ export interface PrivatePlan extends AsyncDisposable {
 export async function openPrivatePlan(settings: { readonly runDirectory: string | null }): Promise<PrivatePlan> {
   const directory = await mkdtemp(join(await openBase(settings.runDirectory), prefix));
   await mkdir(join(directory, ownPart), { mode: 0o700 });
-  await writeOwner(directory, ownerNote({ lease: '', temporaryDirectory: directory, now: new Date() }));
+  await writeOwner(directory, ownerNote({ lease: '', now: new Date() }));
   return {
     file: join(directory, 'plan'),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
