@@ -19,6 +19,7 @@ import {
   createPrivateFile,
   openPrivateDirectory,
   openPrivateFileSync,
+  openShelteringDirectory,
   readPrivateFile,
   readPrivateFileIfThere,
   shellQuoted,
@@ -284,5 +285,31 @@ describe('shellQuoted', () => {
   it.each(['/a/b', "/a b/it's", '/$HOME/`id`', '/a\nb', '/*', '', '-rf'])('keeps %j one word of a shell', (path) => {
     const shown = execFileSync('sh', ['-c', `printf %s ${shellQuoted(path)}`]).toString();
     expect(shown).toBe(path === '-rf' ? shown : path);
+  });
+});
+
+describe('openShelteringDirectory', () => {
+  it('makes a missing directory with mode 0700', async () => {
+    const path = join(temporaryDirectory(), 'a', 'b');
+    await openShelteringDirectory(path, 'the directory of the key');
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+  });
+
+  it.each([0o700, 0o755, 0o750, 0o1777])(
+    'takes a directory of mode %o, in which others cannot replace a file',
+    async (mode) => {
+      const path = temporaryDirectory();
+      chmodSync(path, mode);
+      await openShelteringDirectory(path, 'the directory of the key');
+    },
+  );
+
+  it.each([0o777, 0o770, 0o722])('refuses a directory of mode %o, with the command that mends it', async (mode) => {
+    const path = temporaryDirectory();
+    chmodSync(path, mode);
+    await expect(openShelteringDirectory(path, 'the directory of the key')).rejects.toMatchObject({
+      code: 'data_directory_insecure',
+      problem: { mend: `chmod go-w ${path}` },
+    });
   });
 });

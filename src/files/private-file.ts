@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '../domain/errors.ts';
@@ -104,6 +104,30 @@ export async function openPrivateDirectory(path: string, what: string): Promise<
     stats = await lstat(path);
   }
   requirePrivateDirectory(stats, path, what);
+}
+
+/**
+ * Makes a directory with mode 0700 when it is missing; takes an existing one that others may look into, since the files
+ * in it are private themselves, but not one in which others could put files in their place.
+ *
+ * @throws {AppError} `data_directory_insecure`, with the command that mends it
+ */
+export async function openShelteringDirectory(path: string, what: string): Promise<void> {
+  const stats = await stat(path).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw fileFailure('open', path, error);
+  });
+  if (stats === null) {
+    await openPrivateDirectory(path, what);
+    return;
+  }
+  const isSticky = (stats.mode & 0o1000) !== 0;
+  if ((stats.mode & 0o022) === 0 || isSticky) return;
+  throw insecure(
+    `${what} ${path} can be written by other users (mode ${(stats.mode & 0o7777).toString(8).padStart(4, '0')})`,
+    path,
+    `chmod go-w ${shellQuoted(path)}`,
+  );
 }
 
 /** Makes missing levels, each on disk before anything in it can be. */

@@ -6,7 +6,7 @@ import { errnoOf } from '../files/file-failure.ts';
 import { withLock } from '../files/lock.ts';
 import {
   createPrivateFile,
-  openPrivateDirectory,
+  openShelteringDirectory,
   readPrivateFileIfThere,
   writePrivateFile,
 } from '../files/private-file.ts';
@@ -44,7 +44,7 @@ export async function readKeyEncryptionKeys(place: KeyEncryptionKeyPlace): Promi
 export async function ensureKeyEncryptionKey(place: KeyEncryptionKeyPlace): Promise<KeyEncryptionKey> {
   const [current] = await readKeyEncryptionKeys(place);
   if (current !== undefined) return current;
-  await openPrivateDirectory(dirname(place.file), `the directory of ${what}`);
+  await openShelteringDirectory(dirname(place.file), `the directory of ${what}`);
   try {
     await createPrivateFile(place.file, [rendered([newKey()])]);
   } catch (error) {
@@ -75,7 +75,7 @@ export async function forgetEarlierKeys(place: KeyEncryptionKeyPlace): Promise<v
 
 /** The file may serve several data directories, so their own locks are not enough. */
 async function underLock<T>(place: KeyEncryptionKeyPlace, work: () => Promise<T>): Promise<T> {
-  await openPrivateDirectory(dirname(place.file), `the directory of ${what}`);
+  await openShelteringDirectory(dirname(place.file), `the directory of ${what}`);
   return withLock(`${place.file}.lock`, work);
 }
 
