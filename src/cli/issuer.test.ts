@@ -18,7 +18,7 @@ async function withKeys(issuer = remote): Promise<TestCli> {
 /** A static host that shows a directory. */
 function host(directory: string): typeof fetch {
   return async (input) => {
-    const { pathname } = new URL(input as string);
+    const { pathname } = new URL(input instanceof Request ? input.url : input);
     const headers = { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' };
     return new Response(readFileSync(join(directory, pathname)), { headers });
   };

@@ -104,7 +104,7 @@ describe('hallpass token verify', () => {
   it('accepts a token by the issuer URL', async () => {
     const { cli, token } = await minted();
     const serve: typeof fetch = async (input) => {
-      const { pathname } = new URL(input as string);
+      const { pathname } = new URL(input instanceof Request ? input.url : input);
       const body = readFileSync(join(cli.work, 'public', pathname));
       return new Response(body, { headers: { 'content-type': 'application/json' } });
     };

@@ -1,5 +1,4 @@
-import { createHash, type webcrypto } from 'node:crypto';
-import { CompactSign } from 'jose/jws/compact/sign';
+import { hash, type webcrypto } from 'node:crypto';
 import { Secret } from '../domain/secret.ts';
 import type { Claims, IdentityToken } from '../domain/token.ts';
 import { publicJwk, type PublicJwk } from './jwk.ts';
@@ -8,7 +7,6 @@ import { publicJwk, type PublicJwk } from './jwk.ts';
 export const signatureAlgorithm = 'RS256';
 
 const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
-const encoder = new TextEncoder();
 
 /** A new key pair. The private half is a JWK, to be encrypted at once. */
 export interface NewKey {
@@ -30,19 +28,28 @@ export async function importSigningKey(privateJwk: webcrypto.JsonWebKey): Promis
 }
 
 /**
- * Signs claims: a compact JWS with the header `{ alg, typ, kid }` and nothing else.
+ * Signs claims: a compact JWS with the header `{ alg, typ, kid }` and nothing else. Written out, since it is three lines
+ * and the one thing that is done for every token; tests hold it against the RFC's example and against jose.
  *
  * @see RFC 7515 section 3.1, RFC 7519 section 5.1
  */
 export async function sign(claims: Claims, key: webcrypto.CryptoKey, kid: string): Promise<IdentityToken> {
-  const compact = await new CompactSign(encoder.encode(JSON.stringify(claims)))
-    .setProtectedHeader({ alg: signatureAlgorithm, typ: 'JWT', kid })
-    .sign(key);
+  const input = `${headerFor(kid)}.${base64url(JSON.stringify(claims))}`;
+  const signature = await crypto.subtle.sign(rsa.name, key, Buffer.from(input, 'latin1'));
+  const compact = `${input}.${Buffer.from(signature).toString('base64url')}`;
   return {
     compact: new Secret(compact),
     claims,
     kid,
-    sha256: createHash('sha256').update(compact).digest('hex'),
+    sha256: hash('sha256', compact, 'hex'),
     expiresAt: new Date(claims.exp * 1000),
   };
+}
+
+function headerFor(kid: string): string {
+  return base64url(JSON.stringify({ alg: signatureAlgorithm, typ: 'JWT', kid }));
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text).toString('base64url');
 }
