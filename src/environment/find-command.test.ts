@@ -62,6 +62,19 @@ describe('finding a command', () => {
     }
   });
 
+  it.skipIf(process.getuid!() === 0)('passes over directories that it may not look into (not as root)', async () => {
+    const { directory, make } = place();
+    make('closed/tool', 0o755);
+    chmodSync(join(directory, 'closed'), 0);
+    const path = join(directory, 'closed');
+    expect(await findCommand({ file: 'tool', args: [] }, { path, workingDirectory: '/' })).toMatchObject({
+      exitCode: 127,
+    });
+    const named = await findCommand({ file: `${path}/tool`, args: [] }, { path, workingDirectory: '/' });
+    expect(named).toMatchObject({ exitCode: 126 });
+    chmodSync(path, 0o700);
+  });
+
   it('does not look in the working directory for a name without a slash', async () => {
     const { directory, make } = place();
     make('tool', 0o755);

@@ -16,7 +16,7 @@ export async function findCommand(
 ): Promise<FoundCommand> {
   let blocked: string | null = null;
   for (const candidate of candidates(command.file, where)) {
-    const state = await look(candidate);
+    const state = await look(candidate, command.file.includes('/'));
     if (state === 'executable') return { path: candidate };
     if (state === 'blocked') blocked ??= candidate;
   }
@@ -32,11 +32,12 @@ function candidates(file: string, where: { path: string | undefined; workingDire
     .map((directory) => resolve(directory, file));
 }
 
-async function look(path: string): Promise<'executable' | 'blocked' | 'missing'> {
+async function look(path: string, isNamed: boolean): Promise<'executable' | 'blocked' | 'missing'> {
   try {
     if (!(await stat(path)).isFile()) return 'blocked';
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'blocked' : 'missing';
+    // A directory of PATH that we may not look into holds nothing for us.
+    return isNamed && (error as NodeJS.ErrnoException).code === 'EACCES' ? 'blocked' : 'missing';
   }
   return access(path, constants.X_OK).then(
     () => 'executable',

@@ -83,7 +83,7 @@ describe('output', () => {
     const options = processOptions(
       'for n in $(seq 1 30); do echo "line $n"; sleep 0.02; done; echo fine > finished; exit 6',
     );
-    const { stderr } = inShell(options, '"$0" "$@" 2>status | head -n 2');
+    const { stderr } = inShell(options, `"$0" "$@" 2>${join(options.workingDirectory, 'status')} | head -n 2`);
     expect(stderr).toBe('');
     expect(readFileSync(join(options.workingDirectory, 'finished'), 'utf8')).toBe('fine\n');
   });

@@ -1,40 +1,65 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { bootId, isRunning, noteProcess, pidNamespace, type ProcessNote } from './process-table.ts';
 
 /** The part of a private directory that is Hallpass' own: its note and raw output. Hidden from the child under `mask`. */
 export const ownPart = '.hallpass';
 
-const processSchema = z.object({ pid: z.number().int().positive(), startTime: z.string() });
-
-const ownerSchema = z.object({
-  bootId: z.string(),
-  pidNamespace: z.string(),
-  createdAt: z.string(),
-  lease: z.string(),
-  hallpass: processSchema,
+/** Who holds a private directory, and which processes it has started there. */
+export interface OwnerNote {
+  readonly bootId: string;
+  readonly pidNamespace: string;
+  readonly createdAt: string;
+  readonly lease: string;
+  readonly hallpass: ProcessNote;
   /** The process that Hallpass started: the command, or bubblewrap around it. */
-  child: processSchema.nullable(),
+  readonly child: ProcessNote | null;
   /** Under `mask`: process 1 of the namespace. With its death all others in it end. */
-  init: processSchema.nullable(),
+  readonly init: ProcessNote | null;
   /** Under `mask`: the command itself, seen from outside. */
-  command: processSchema.nullable(),
+  readonly command: ProcessNote | null;
   /**
    * The phase's directory on disk. Whoever clears up takes its lock, whichever directory was found first: an orphan must
    * be interrupted once.
    */
-  diskDirectory: z.string(),
+  readonly diskDirectory: string;
   /** The phase's private directory; empty until there is one. */
-  directory: z.string(),
+  readonly directory: string;
   /** TMPDIR of the phase: its processes carry it in their environment. */
-  temporaryDirectory: z.string(),
+  readonly temporaryDirectory: string;
   /** When whoever clears up has asked an orphan to stop; it is asked once, since twice means at once. */
-  interruptedAt: z.string().nullable(),
-});
+  readonly interruptedAt: string | null;
+}
 
-/** Who holds a private directory, and which processes it has started there. */
-export type OwnerNote = z.infer<typeof ownerSchema>;
+/** What each member of a note must be. By hand: every command that opens a phase loads this file. */
+const members: Readonly<Record<keyof OwnerNote, (value: unknown) => boolean>> = {
+  bootId: isText,
+  pidNamespace: isText,
+  createdAt: isText,
+  lease: isText,
+  hallpass: isProcess,
+  child: orNull(isProcess),
+  init: orNull(isProcess),
+  command: orNull(isProcess),
+  diskDirectory: isText,
+  directory: isText,
+  temporaryDirectory: isText,
+  interruptedAt: orNull(isText),
+};
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+/** Number 0 and below would mean groups of processes. */
+function isProcess(value: unknown): boolean {
+  const { pid, startTime } = (value ?? {}) as Partial<ProcessNote>;
+  return Number.isInteger(pid) && pid! > 0 && isText(startTime);
+}
+
+function orNull(check: (value: unknown) => boolean): (value: unknown) => boolean {
+  return (value) => value === null || check(value);
+}
 
 /** A first note, about this process. */
 export function ownerNote(about: { lease: string; now: Date }): OwnerNote {
@@ -58,7 +83,9 @@ export function ownerNote(about: { lease: string; now: Date }): OwnerNote {
 export async function readOwner(directory: string): Promise<OwnerNote | null> {
   try {
     const text = await readFile(join(directory, ownPart, 'owner.json'), 'utf8');
-    return ownerSchema.parse(JSON.parse(text));
+    const note = JSON.parse(text) as Record<string, unknown>;
+    const isWhole = Object.entries(members).every(([name, check]) => check(note[name]));
+    return isWhole ? (note as unknown as OwnerNote) : null;
   } catch {
     return null;
   }

@@ -5,23 +5,23 @@ import { waitUntil } from './renewal.ts';
 import { openPhase, runPhase } from './run-phase.ts';
 
 /** Prints the token's SHA-256 for every new token that it sees in its file. */
-const watching = `last=; i=0; while [ $i -lt 60 ]; do i=$((i+1)); now=$(sha256sum < "$AWS_WEB_IDENTITY_TOKEN_FILE"); test "$now" = "$last" || echo new; last=$now; sleep 0.05; done`;
+const watching = `last=; i=0; while [ $i -lt 26 ]; do i=$((i+1)); now=$(sha256sum < "$AWS_WEB_IDENTITY_TOKEN_FILE"); test "$now" = "$last" || echo new; last=$now; sleep 0.05; done`;
 
 describe('a short token', () => {
   it('is renewed in its file at 80 % of its lifetime, again and again', async () => {
-    const phase = testPhase({ tfc: awsDefault, script: watching, run: { tokenLifetimeSeconds: 1 } });
+    const phase = testPhase({ tfc: awsDefault, script: watching, run: { tokenLifetimeSeconds: 0.4 } });
     expect(await runPhase(phase.run, phase.io)).toMatchObject({ exitCode: 0 });
     const seen = phase.stdout().match(/new/g)!.length;
     expect(seen).toBeGreaterThanOrEqual(3);
     expect(phase.minted.length).toBeGreaterThanOrEqual(seen);
-    expect(phase.minted.every(({ lifetimeSeconds }) => lifetimeSeconds === 1)).toBe(true);
+    expect(phase.minted.every(({ lifetimeSeconds }) => lifetimeSeconds === 0.4)).toBe(true);
     expect(phase.events.filter(({ type }) => type === 'credentials_renewed').length).toBeGreaterThanOrEqual(2);
     expect(readdirSync(phase.run.settings.runDirectory!)).toEqual([]);
   });
 
   it('is hidden in output once it is renewed, as the first was', async () => {
-    const script = 'echo ready; sleep 1.1; cat "$AWS_WEB_IDENTITY_TOKEN_FILE"';
-    const phase = testPhase({ tfc: awsDefault, script, run: { tokenLifetimeSeconds: 1 } });
+    const script = 'echo ready; sleep 0.6; cat "$AWS_WEB_IDENTITY_TOKEN_FILE"';
+    const phase = testPhase({ tfc: awsDefault, script, run: { tokenLifetimeSeconds: 0.4 } });
     await runPhase(phase.run, phase.io);
     expect(phase.minted.length).toBeGreaterThan(1);
     expect(phase.stdout()).toBe('ready\n[redacted]');
@@ -32,7 +32,7 @@ describe('a short token', () => {
     const phase = testPhase({
       tfc: awsDefault,
       script: watching,
-      run: { tokenLifetimeSeconds: 1 },
+      run: { tokenLifetimeSeconds: 0.4 },
       mint: async () => {
         calls += 1;
         if (calls === 2 || calls === 3) throw new Error('the issuer sleeps');
@@ -49,8 +49,8 @@ describe('a short token', () => {
     let calls = 0;
     const phase = testPhase({
       tfc: awsDefault,
-      script: 'sleep 2',
-      run: { tokenLifetimeSeconds: 1 },
+      script: 'sleep 0.9',
+      run: { tokenLifetimeSeconds: 0.4 },
       mint: async () => {
         calls += 1;
         if (calls > 1) throw new Error('the issuer sleeps');
@@ -59,13 +59,13 @@ describe('a short token', () => {
     await runPhase(phase.run, phase.io);
     expect(phase.events.filter((event) => event.type === 'warning').map(({ text }) => text)).toEqual([
       'the token for aws could not be renewed: the issuer sleeps',
-      'the token for aws has expired without renewal (token_lifetime 1s)',
+      'the token for aws has expired without renewal (token_lifetime 0s)',
     ]);
     expect(calls).toBeGreaterThan(3);
   });
 
   it('is not given where it would be read only once, with a warning', async () => {
-    const phase = testPhase({ tfc: { TFC_WORKLOAD_IDENTITY_AUDIENCE: 'a' }, run: { tokenLifetimeSeconds: 1 } });
+    const phase = testPhase({ tfc: { TFC_WORKLOAD_IDENTITY_AUDIENCE: 'a' }, run: { tokenLifetimeSeconds: 0.4 } });
     await runPhase(phase.run, phase.io);
     expect(phase.minted).toHaveLength(1);
     expect(phase.minted[0]).not.toHaveProperty('lifetimeSeconds');
@@ -76,11 +76,11 @@ describe('a short token', () => {
   });
 
   it('is no longer renewed when the phase has ended', async () => {
-    const phase = testPhase({ tfc: awsDefault, run: { tokenLifetimeSeconds: 1 } });
+    const phase = testPhase({ tfc: awsDefault, run: { tokenLifetimeSeconds: 0.4 } });
     const environment = await openPhase(phase.run, phase.io);
     await environment[Symbol.asyncDispose]();
     const after = phase.minted.length;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     expect(phase.minted).toHaveLength(after);
   });
 });

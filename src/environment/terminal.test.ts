@@ -50,7 +50,7 @@ function tclWord(word: string): string {
 
 /** Counts interrupts into `log`, and ends after the second or after a second without one. */
 const counting = `: > log; n=0; trap 'n=$((n+1)); echo "hit $n" >> log' INT; trap 'echo term >> log; exit 9' TERM
-echo ready; i=0; while [ $i -lt 30 ]; do i=$((i+1)); sleep 0.05; done; exit 7`;
+echo ready; i=0; while [ $i -lt 22 ]; do i=$((i+1)); sleep 0.05; done; exit 7`;
 
 describeWith(['expect'], 'at a terminal', () => {
   it('the command has the terminal itself, and its prompts work', () => {
