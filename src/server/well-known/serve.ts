@@ -44,10 +44,13 @@ export async function serveWellKnown(options: WellKnownOptions): Promise<WellKno
   const { host } = options.listen;
   let opening: Promise<Site> | undefined;
   let site: Site | undefined;
-  const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 10_000 }, (request, response) => {
-    if (site?.isFresh()) answer(request, response, site.answers());
-    else void answerLater(opening!, request, response);
-  });
+  const server = createServer(
+    { keepAliveTimeout: 65_000, requestTimeout: 10_000, optimizeEmptyRequests: true },
+    (request, response) => {
+      if (site?.isFresh()) answer(request, response, site.answers());
+      else void answerLater(opening!, request, response);
+    },
+  );
   const { port } = await listen(server, options.listen);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   try {
@@ -129,8 +132,7 @@ function answer(request: IncomingMessage, response: ServerResponse, answers: Ans
   const found = answers.get(pathOf(request.url ?? ''));
   if (found === undefined) return refuse(response, 404, 'not found');
   if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, 'method not allowed', ['Allow', 'GET, HEAD']);
-  const known = request.headers['if-none-match'];
-  if (known !== undefined && matches(known, found.etag)) {
+  if (holdsTag(request.rawHeaders, found.etag)) {
     response.writeHead(304, found.unchanged as string[]).end();
     return undefined;
   }
@@ -145,9 +147,20 @@ function pathOf(target: string): string {
   return query === -1 ? target : target.slice(0, query);
 }
 
-/** RFC 9110 section 13.1.2: `*`, or a list with our tag in it, weak or strong. */
-function matches(header: string, etag: string): boolean {
-  return header.trim() === '*' || header.split(',').some((entry) => entry.trim().replace(/^W\//, '') === etag);
+/**
+ * Whether the request knows this version already: `If-None-Match` is `*`, or a list with our tag in it, weak or strong.
+ * Looks at the raw headers, since most requests have none of it and the parsed ones are made when first asked for.
+ *
+ * @see RFC 9110 section 13.1.2
+ */
+function holdsTag(rawHeaders: readonly string[], etag: string): boolean {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length !== 13 || name.toLowerCase() !== 'if-none-match') continue;
+    const tags = rawHeaders[index + 1]!.split(',').map((entry) => entry.trim().replace(/^W\//, ''));
+    if (tags.includes(etag) || tags.includes('*')) return true;
+  }
+  return false;
 }
 
 function refuse(response: ServerResponse, status: number, title: string, headers: readonly string[] = []): void {
