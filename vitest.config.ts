@@ -12,6 +12,8 @@ export default defineConfig({
           name: 'hermetic',
           include: ['{src,scripts,bench}/**/*.test.ts', 'test/{support,bin,cli,canary}/**/*.test.ts'],
           testTimeout: 30_000,
+          // Most of them wait for processes, not for a core.
+          maxWorkers: 4,
         },
       },
       {

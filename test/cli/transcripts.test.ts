@@ -13,12 +13,18 @@ describe.each(readdirSync(here).filter((name) => name.endsWith('.txt')))('test/c
   it('shows what it says', async () => {
     const directory = temporaryDirectory(basename(name, '.txt'));
     const work = join(directory, 'work');
-    mkdirSync(work);
+    const runDirectory = join(directory, 'run');
+    for (const made of [work, runDirectory]) mkdirSync(made, { mode: 0o700 });
     const programs = join(hallpassProgram, '..');
     for (const step of parseTranscript(readFileSync(join(here, name), 'utf8'))) {
       const child = await run('sh', ['-c', step.command], {
         cwd: work,
-        env: { HOME: directory, PATH: `${programs}:${process.env['PATH']}`, HALLPASS_PROVIDER_MIRROR: 'none' },
+        env: {
+          HOME: directory,
+          PATH: `${programs}:${process.env['PATH']}`,
+          HALLPASS_PROVIDER_MIRROR: 'none',
+          HALLPASS_RUN_DIR: runDirectory,
+        },
         ...(step.input === null ? {} : { input: step.input }),
       });
       const shown = { command: step.command, stdout: child.stdout, stderr: child.stderr, code: child.code };
