@@ -1,6 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { program } from '../../test/support/programs.ts';
+import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { serveWellKnown } from '../server/well-known/serve.ts';
 import { checkIssuer, type IssuerCheck } from './check.ts';
 import { issuerDocuments } from './discovery.ts';
@@ -193,6 +199,23 @@ describe('checkIssuer', () => {
     const result = await check(url);
     expect(errors(result)).toContain('longer than 5 s');
     expect(performance.now() - began).toBeLessThan(7000);
+  });
+
+  const openssl = program('openssl');
+  it.skipIf(openssl.missing !== undefined)('finds a certificate that no public CA has signed', async () => {
+    const directory = temporaryDirectory('tls');
+    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+    const request = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost'.split(' ');
+    const names = ['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert];
+    execFileSync(openssl.path!, [...request, ...names], { stdio: 'ignore' });
+    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    onTestFinished(() => void server.close());
+    const result = await check(`https://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    expect(result.passed).toBe(false);
+    expect(errors(result)).toContain('its certificate is self-signed');
   });
 
   it('says that nothing listens there', async () => {

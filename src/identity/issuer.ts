@@ -57,8 +57,13 @@ export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
     stored = await keeper.create(url, 'creation');
   }
   requireIssuer(stored, url, options.dataDirectory);
-  await keeper.upkept(stored);
+  warmUp(await keeper.upkept(stored), keeper);
   return issuer(url, keeper, options);
+}
+
+/** Decrypts the signing key while the caller does something else. If that fails, the first token will say why. */
+function warmUp(stored: StoredRing, keeper: KeyKeeper): void {
+  keeper.store.signingKey(signingKid(stored)).catch(() => undefined);
 }
 
 /** Opens an issuer whose keys live and end with this process: for the demo and the sandbox. */
