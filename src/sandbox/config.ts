@@ -69,7 +69,7 @@ export async function readSandboxConfig(
       mend: 'mend the YAML there',
     });
   }
-  const read = schema.safeParse(document.toJS());
+  const read = schema.safeParse(plainValue(document, file));
   if (!read.success) throw schemaError(read.error.issues[0]!, source);
   const { aws } = read.data;
   refuseDoubles(aws, source);
@@ -77,6 +77,22 @@ export async function readSandboxConfig(
   for (const [index, role] of aws.roles.entries())
     roles.push(await readRole(role, index, aws.account, directory, source));
   return { aws: { ...aws, roles } };
+}
+
+/** Anchors and merges are resolved here; an alias of nothing, or one that grows without end, is a fault of the file. */
+function plainValue(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new SettingsError(
+      {
+        what: `the YAML cannot be resolved: ${(error as Error).message}`,
+        where: file,
+        mend: 'mend its anchors and aliases',
+      },
+      { cause: error },
+    );
+  }
 }
 
 async function readRole(
