@@ -300,7 +300,7 @@ describe('openShelteringDirectory', () => {
     async (mode) => {
       const path = temporaryDirectory();
       chmodSync(path, mode);
-      await openShelteringDirectory(path, 'the directory of the key');
+      await expect(openShelteringDirectory(path, 'the directory of the key')).resolves.toBeUndefined();
     },
   );
 
