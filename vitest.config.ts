@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'hermetic',
-          include: ['{src,scripts,bench}/**/*.test.ts', 'test/{support,bin,cli,canary}/**/*.test.ts'],
+          include: ['{src,scripts,bench}/**/*.test.ts', 'test/{support,bin,cli,canary,docs}/**/*.test.ts'],
           testTimeout: 30_000,
           // Most of them wait for processes, not for a core.
           maxWorkers: 4,
