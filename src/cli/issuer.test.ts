@@ -209,6 +209,17 @@ describe('hallpass issuer serve', () => {
     expect((await kids()).some((kid) => before.includes(kid))).toBe(false);
   });
 
+  it('counts the keys that it serves as published', async () => {
+    const env = place(remote);
+    const made = startHallpass(['keys', 'init'], { env });
+    expect(await once(made, 'exit')).toEqual([0, null]);
+    const { ready } = await start(env);
+    await fetch(`${ready.url}/.well-known/jwks`);
+    const text = readFileSync(join(env.HALLPASS_DATA_DIR, 'keys.json'), 'utf8');
+    const { keys } = JSON.parse(text) as { keys: { published_by: string }[] };
+    expect(keys.map((key) => key.published_by)).toEqual(['serve', 'serve']);
+  });
+
   it('makes no keys for an issuer that is not on loopback', async () => {
     await expect(start(place(remote))).rejects.toThrow(/hallpass keys init --issuer https:\/\/id.example.com/);
   });

@@ -25,6 +25,12 @@ describe('ensureKeyEncryptionKey', () => {
     expect(statSync(join(at.file, '..')).mode & 0o777).toBe(0o700);
   });
 
+  it('lies in a directory that others may enter, if that was there before', async () => {
+    const at = place();
+    mkdirSync(join(at.file, '..'), { mode: 0o755 });
+    await expect(ensureKeyEncryptionKey(at)).resolves.toHaveProperty('id');
+  });
+
   it('gives one key to all who ask at once', async () => {
     const at = place();
     const keys = await Promise.all(Array.from({ length: 8 }, () => ensureKeyEncryptionKey(at)));

@@ -17,7 +17,7 @@ import {
   type RingEvent,
   type Step,
 } from './key-ring.ts';
-import type { KeyStore, MakeKey, StoredRing } from './key-store/key-store.ts';
+import type { KeyStore, MakeKey, RingChange, StoredRing } from './key-store/key-store.ts';
 
 /** What a keeper works with. */
 export interface KeyKeeperOptions {
@@ -46,10 +46,12 @@ export interface KeyKeeper {
 export function keyKeeper({ store, audit, now, actor }: KeyKeeperOptions): KeyKeeper {
   const seconds = (): number => Math.floor(now().getTime() / 1000);
 
-  const audited = async (step: Step, why: string | null): Promise<KeyRing> => {
-    await Promise.all(step.events.map((event) => audit.append(ringEvent(event, actor, why))));
-    return step.ring;
-  };
+  const audited = (step: Step, why: string | null): RingChange => ({
+    ring: step.ring,
+    beforeWrite: async () => {
+      await Promise.all(step.events.map((event) => audit.append(ringEvent(event, actor, why))));
+    },
+  });
   const changed = (
     step: (ring: KeyRing, makeKey: MakeKey) => Promise<Step> | Step,
     why: string | null,
@@ -64,7 +66,7 @@ export function keyKeeper({ store, audit, now, actor }: KeyKeeperOptions): KeyKe
     seconds,
     create: (issuer, publishing) =>
       store.change(async (ring, makeKey) => {
-        if (ring !== null) return ring;
+        if (ring !== null) return { ring };
         const fresh = [await makeKey(), await makeKey()] as const;
         return audited(createRing({ issuer, publishing }, fresh, seconds()), 'first keys');
       }),

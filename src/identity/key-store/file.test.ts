@@ -15,7 +15,7 @@ async function filledStore(directory = temporaryDirectory('keys')) {
   const store = await fileKeyStore(place);
   const stored = await store.change(async (_ring, makeKey) => {
     const fresh = [await makeKey(), await makeKey()] as const;
-    return createRing({ issuer: 'http://127.0.0.1:1', publishing: 'creation' }, fresh, start).ring;
+    return createRing({ issuer: 'http://127.0.0.1:1', publishing: 'creation' }, fresh, start);
   });
   const [active, next] = stored.ring.keys.map((key) => key.kid) as [string, string];
   return { place, store, stored, active, next };
@@ -68,14 +68,14 @@ describe('fileKeyStore', () => {
     const { place, store } = await filledStore();
     const other = await fileKeyStore(place);
     expect(await store.read()).toBe(await store.read());
-    await other.change(async (ring, makeKey) => rotate(ring!, await makeKey(), start + 1000).ring);
+    await other.change(async (ring, makeKey) => rotate(ring!, await makeKey(), start + 1000));
     expect((await store.read())!.ring.keys.map((key) => key.state)).toEqual(['retired', 'active', 'next']);
   });
 
   it('writes nothing when a step changes nothing', async () => {
     const { store } = await filledStore();
     const before = statSync(store.path, { bigint: true });
-    await store.change(async (ring) => ring!);
+    await store.change(async (ring) => ({ ring: ring! }));
     expect(statSync(store.path, { bigint: true }).ctimeNs).toBe(before.ctimeNs);
   });
 
@@ -85,12 +85,24 @@ describe('fileKeyStore', () => {
     expect((await store.read())!.ring).toEqual(stored.ring);
   });
 
+  it('writes nothing when what comes before the write fails', async () => {
+    const { store, stored } = await filledStore();
+    const change = store.change(async (ring, makeKey) => ({
+      ...rotate(ring!, await makeKey(), start + 1000),
+      beforeWrite: () => Promise.reject(new Error('the audit is full')),
+    }));
+    await expect(change).rejects.toThrow('the audit is full');
+    expect((await store.read())!.ring).toEqual(stored.ring);
+  });
+
   it('lets several change the ring at once, one after the other', async () => {
     const { place, stored } = await filledStore();
     const stores = await Promise.all([1, 2, 3, 4].map(() => fileKeyStore(place)));
     await Promise.all(
       stores.map((store) =>
-        store.change(async (ring) => ({ ...ring!, formerKids: [...ring!.formerKids, `k${ring!.formerKids.length}`] })),
+        store.change(async (ring) => ({
+          ring: { ...ring!, formerKids: [...ring!.formerKids, `k${ring!.formerKids.length}`] },
+        })),
       ),
     );
     expect((await stores[0]!.read())!.ring).toEqual({ ...stored.ring, formerKids: ['k0', 'k1', 'k2', 'k3'] });
@@ -98,7 +110,7 @@ describe('fileKeyStore', () => {
 
   it('throws the private half of a retired key away', async () => {
     const { store, active } = await filledStore();
-    await store.change(async (ring, makeKey) => rotate(ring!, await makeKey(), start + 1000).ring);
+    await store.change(async (ring, makeKey) => rotate(ring!, await makeKey(), start + 1000));
     const { keys } = JSON.parse(readFileSync(store.path, 'utf8')) as {
       keys: { kid: string; private: string | null }[];
     };
@@ -228,10 +240,28 @@ describe('the key-encryption key', () => {
     const { place, store, stored } = await filledStore();
     rmSync(place.keyEncryptionKeyFile);
     const kids = stored.ring.keys.map((key) => key.kid);
-    const { ring } = await store.change(
-      async (before, makeKey) => compromise(before!, kids, [await makeKey(), await makeKey()], start).ring,
+    const { ring } = await store.change(async (before, makeKey) =>
+      compromise(before!, kids, [await makeKey(), await makeKey()], start),
     );
     await expect((await fileKeyStore(place)).signingKey(ring.keys[0]!.kid)).resolves.toHaveProperty('type', 'private');
+  });
+
+  it.each(['lost', 'exchanged'])('is not made anew by a rotation when it was %s', async (how) => {
+    const { place, store } = await filledStore();
+    const before = readFileSync(store.path, 'utf8');
+    rmSync(place.keyEncryptionKeyFile);
+    if (how === 'exchanged') writeFileSync(place.keyEncryptionKeyFile, `${'A'.repeat(43)}\n`, { mode: 0o600 });
+    let audited = false;
+    const rotation = store.change(async (ring, makeKey) => ({
+      ring: rotate(ring!, await makeKey(), start + 1000).ring,
+      beforeWrite: async () => {
+        audited = true;
+      },
+    }));
+    await expect(rotation).rejects.toMatchObject({ code: 'key_encryption_key_invalid' });
+    expect(audited).toBe(false);
+    expect(existsSync(place.keyEncryptionKeyFile)).toBe(how === 'exchanged');
+    expect(readFileSync(store.path, 'utf8')).toBe(before);
   });
 
   it('serves two data directories', async () => {
@@ -239,7 +269,7 @@ describe('the key-encryption key', () => {
     const first = await filledStore(directory);
     const place = { ...first.place, dataDirectory: `${directory}/other` };
     const other = await fileKeyStore(place);
-    await other.change(async (_ring, makeKey) => madeRing(await makeKey(), await makeKey()));
+    await other.change(async (_ring, makeKey) => ({ ring: madeRing(await makeKey(), await makeKey()) }));
     await first.store.rewrap({ forgetEarlier: false, beforeWrite: async () => undefined });
     const { ring } = (await other.read())!;
     await expect((await fileKeyStore(place)).signingKey(ring.keys[0]!.kid)).resolves.toHaveProperty('type', 'private');

@@ -13,7 +13,6 @@ import {
   type KeyEncryptionKey,
   type KeyEncryptionKeyPlace,
 } from '../key-encryption-key.ts';
-import type { PublicJwk } from '../jwk.ts';
 import type { KeyRing } from '../key-ring.ts';
 import { generateKey, importSigningKey, type NewKey } from '../signer.ts';
 import { decryptKey, encryptKey, keyDamaged, namedKek } from './encrypted-key.ts';
@@ -80,13 +79,15 @@ export async function fileKeyStore(options: FileKeyStoreOptions): Promise<FileKe
       exclusively(async () => {
         const before = await load();
         const made = new Map<string, NewKey>();
-        const ring = await step(before?.stored.ring ?? null, async () => {
+        const { ring, beforeWrite } = await step(before?.stored.ring ?? null, async () => {
           const key = await generateKey();
           made.set(key.publicJwk.kid, key);
           return key.publicJwk.kid;
         });
         if (before !== null && ring === before.stored.ring) return before.stored;
-        return save(await nextFile(ring, before?.file, made, place));
+        const file = await nextFile(ring, before?.file, made, { place, path });
+        await beforeWrite?.();
+        return save(file);
       }),
     signingKey: (kid) => {
       const key = signingKeys.get(kid) ?? decrypted(kid);
@@ -162,20 +163,22 @@ async function nextFile(
   ring: KeyRing,
   before: RingFile | undefined,
   made: ReadonlyMap<string, NewKey>,
-  place: KeyEncryptionKeyPlace,
+  { place, path }: { place: KeyEncryptionKeyPlace; path: string },
 ): Promise<RingFile> {
-  const publicJwks = new Map<string, PublicJwk>();
-  const records = new Map<string, string>();
-  for (const { kid, state } of ring.keys) {
-    const fresh = made.get(kid);
-    publicJwks.set(kid, (fresh?.publicJwk ?? before?.publicJwks.get(kid))!);
-    if (state === 'retired') continue;
-    const record = fresh
-      ? await encryptKey(fresh.privateJwk, kid, await ensureKeyEncryptionKey(place))
-      : before?.records.get(kid);
-    records.set(kid, record!);
+  const signing = ring.keys.filter((key) => key.state !== 'retired').map((key) => key.kid);
+  const records = new Map([...(before?.records ?? [])].filter(([kid]) => signing.includes(kid)));
+  const fresh = signing.flatMap((kid) => made.get(kid) ?? []);
+  if (fresh.length > 0) {
+    // A lost or wrong key-encryption key must not be joined by a new one while keys remain that need it.
+    for (const record of records.values()) await kekOf(record, place, path);
+    const kek = await ensureKeyEncryptionKey(place);
+    for (const { publicJwk, privateJwk } of fresh)
+      records.set(publicJwk.kid, await encryptKey(privateJwk, publicJwk.kid, kek));
   }
-  return { ring, publicJwks, records };
+  const publicJwks = ring.keys.map(
+    ({ kid }) => [kid, (made.get(kid)?.publicJwk ?? before?.publicJwks.get(kid))!] as const,
+  );
+  return { ring, publicJwks: new Map(publicJwks), records };
 }
 
 async function readVersion(path: string): Promise<Version> {

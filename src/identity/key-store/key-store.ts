@@ -11,15 +11,20 @@ export interface StoredRing {
 /** Makes a key pair and gives its `kid`; it is kept only if it stands in the ring that the change ends with. */
 export type MakeKey = () => Promise<string>;
 
+/** What a change makes of the ring. */
+export interface RingChange {
+  /** The same object as before: nothing is written. */
+  readonly ring: KeyRing;
+  /** Runs when all is ready to be written, and prevents it by failing: the audit comes first. */
+  readonly beforeWrite?: () => Promise<void>;
+}
+
 /** Where keys are kept. */
 export interface KeyStore {
   /** The ring as it stands now, also when another process has changed it; null where no keys were made. Cheap. */
   read(): Promise<StoredRing | null>;
-  /**
-   * Changes the ring; nobody else does at the same time. The result is durable when the promise resolves. A step that
-   * gives back the ring that it got writes nothing.
-   */
-  change(step: (ring: KeyRing | null, makeKey: MakeKey) => Promise<KeyRing>): Promise<StoredRing>;
+  /** Changes the ring; nobody else does at the same time. The result is durable when the promise resolves. */
+  change(step: (ring: KeyRing | null, makeKey: MakeKey) => Promise<RingChange>): Promise<StoredRing>;
   /**
    * The private key, ready to sign; kept in the process after the first time. Null when there is none: the key was
    * retired or dropped since the ring was read.

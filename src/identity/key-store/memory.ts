@@ -28,9 +28,10 @@ export function memoryKeyStore(): KeyStore {
     read: async () => stored,
     change: (step) => {
       const mine = last.then(async () => {
-        const ring = await step(stored?.ring ?? null, makeKey);
-        stored = ring === stored?.ring ? stored : keep(ring);
-        return stored;
+        const { ring, beforeWrite } = await step(stored?.ring ?? null, makeKey);
+        if (stored !== null && ring === stored.ring) return stored;
+        await beforeWrite?.();
+        return (stored = keep(ring));
       });
       last = mine.catch(() => undefined);
       return mine;
