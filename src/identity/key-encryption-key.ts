@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { AppError } from '../domain/errors.ts';
-import { errnoOf, fileFailure } from '../files/file-failure.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { withLock } from '../files/lock.ts';
 import {
   createPrivateFile,
@@ -77,13 +77,6 @@ export async function forgetEarlierKeys(place: KeyEncryptionKeyPlace): Promise<v
 async function underLock<T>(place: KeyEncryptionKeyPlace, work: () => Promise<T>): Promise<T> {
   await openShelteringDirectory(dirname(place.file), `the directory of ${what}`);
   return withLock(`${place.file}.lock`, work);
-}
-
-/** What is there already may be shared, such as /etc: the file itself is private, and a foreign one is refused. */
-async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw fileFailure('make', path, error);
-  });
 }
 
 function parseKeys(contents: string, file: string): readonly KeyEncryptionKey[] {
