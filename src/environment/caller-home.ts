@@ -20,6 +20,7 @@ const versionManagerRoots: readonly { readonly variable: string; readonly below:
   { variable: 'AQUA_ROOT_DIR', below: '.local/share/aquaproj-aqua' },
   { variable: 'PROTO_HOME', below: '.proto' },
   { variable: 'PYENV_ROOT', below: '.pyenv' },
+  { variable: 'PYTHONUSERBASE', below: '.local' },
   { variable: 'RBENV_ROOT', below: '.rbenv' },
   { variable: 'GOENV_ROOT', below: '.goenv' },
   { variable: 'NODENV_ROOT', below: '.nodenv' },

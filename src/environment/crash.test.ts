@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { NewAuditEvent } from '../audit/event.ts';
 import { memoryAudit, said, testPhase, uniqueWorkspace } from '../../test/support/phase.ts';
 import { startPhaseProcess } from '../../test/support/phase-process.ts';
-import { describeWith } from '../../test/support/programs.ts';
+import { describeWith, program } from '../../test/support/programs.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { phaseDirectory } from './directory.ts';
 import { clearLeftovers } from './leftovers.ts';
@@ -20,6 +20,7 @@ interface Crash {
   readonly workingDirectory: string;
   readonly workspace: string;
   readonly slot: string;
+  readonly diskDirectory: string;
   readonly temporaryDirectory: string;
   /** Process number of the command, as it sees itself from outside a namespace. */
   readonly command: number;
@@ -47,6 +48,7 @@ async function crashed(script: string, isolation: 'mask' | 'off' = 'off'): Promi
     workingDirectory,
     workspace,
     slot,
+    diskDirectory: note.diskDirectory,
     temporaryDirectory: note.temporaryDirectory,
     command,
     said: () => readFileSync(join(workingDirectory, 'log'), 'utf8'),
@@ -106,6 +108,20 @@ describe('after kill -9 of Hallpass', () => {
     expect(audited).toMatchObject([{ type: 'leftovers_cleared', outcome: 'ok' }]);
     expect(events).toMatchObject([{ type: 'leftovers_cleared', interrupted: true }]);
   });
+
+  it.each(['off', 'mask'] as const)(
+    'the command is interrupted, and not its children, when nobody noted it (%s)',
+    async (isolation) => {
+      if (isolation === 'mask' && program('bwrap').missing !== undefined) return;
+      const script = `: > log; sh -c 'trap "echo plugin hit >> log" INT TERM; sleep 1' & trap 'echo main >> log; wait; exit 1' INT TERM; echo ready; wait`;
+      const crash = await crashed(script, isolation);
+      const note = (await readOwner(crash.diskDirectory))!;
+      await writeOwner(crash.diskDirectory, { ...note, child: null, init: null, command: null });
+      await clearing(crash).clear();
+      expectCleared(crash);
+      expect(crash.said()).toBe('main\n');
+    },
+  );
 
   it('two that clear at once interrupt it once', async () => {
     const crash = await crashed(apply);

@@ -197,7 +197,7 @@ function inUse(slot: string): AppError {
 
 /** Removes a private directory: out of the way first, so that its name is free at once and never half empty. */
 export async function removeSlot(slot: string): Promise<void> {
-  const aside = `${slot}.old-${randomBytes(6).toString('hex')}`;
+  const aside = `${slot.replace(/\.(?:new|old)-\w+$/, '')}.old-${randomBytes(6).toString('hex')}`;
   try {
     await rename(slot, aside);
   } catch (error) {

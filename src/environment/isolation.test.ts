@@ -25,6 +25,8 @@ function places() {
     return path;
   };
   const settings = {
+    parentEnvironment: {},
+    homeDirectory: make('home'),
     workingDirectory: make('work'),
     dataDirectory: make('data'),
     keyEncryptionKeyFile: join(make('conf/hallpass'), 'kek'),
@@ -61,6 +63,13 @@ describe('what a mask hides', () => {
     expect(plan.directories).toContain(other);
     expect(plan.fleeting).toEqual([other]);
     expect(plan.directories).not.toContain(bases[0]);
+  });
+
+  it('are the usual places too when the settings name others', async () => {
+    const { make, settings, slot } = places();
+    const usual = make('home/.config/hallpass');
+    const plan = await planMask({ settings, own: [slot], bases: [], needed: [] });
+    expect(plan.directories).toContain(usual);
   });
 
   it('is nothing that is not there', async () => {

@@ -120,18 +120,29 @@ export async function planMask(places: MaskPlaces): Promise<MaskPlan> {
   const key = await realOrNull(settings.keyEncryptionKeyFile);
   const keyHome = key === null ? null : dirname(key);
   const keyHomeVanishes = keyHome !== null && !isShared(keyHome) && mayVanish(keyHome);
+  const usual = (await Promise.all(usualPlaces(settings).map(realOrNull))).filter((path) => path !== null);
   const whole = places.bases.filter((base) => !isShared(base) && mayVanish(base));
   const fleeting = (await Promise.all(places.bases.filter((base) => !whole.includes(base)).map(otherSlots)))
     .flat()
     .filter((slot) => !own.includes(slot));
   return {
     directories: outermost(
-      [data, keyHomeVanishes ? keyHome : null, ...whole, ...fleeting].filter((path) => path !== null),
+      [data, keyHomeVanishes ? keyHome : null, ...usual.filter(mayVanish), ...whole, ...fleeting].filter(
+        (path) => path !== null,
+      ),
     ),
     files: key === null || keyHomeVanishes ? [] : [key],
     shown: own,
     fleeting,
   };
+}
+
+/** Where data and key-encryption key lie without a setting: another key may lie there than the one in use. */
+function usualPlaces({ homeDirectory, parentEnvironment }: EnvironmentSettings): string[] {
+  return [
+    parentEnvironment['XDG_DATA_HOME'] || join(homeDirectory, '.local/share'),
+    parentEnvironment['XDG_CONFIG_HOME'] || join(homeDirectory, '.config'),
+  ].map((directory) => join(directory, 'hallpass'));
 }
 
 /** Directories that many programs share: hiding them whole would take more from the child than ours. */

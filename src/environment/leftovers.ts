@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { AuditLog } from '../audit/log.ts';
 import { withLock } from '../files/lock.ts';
 import { findBase, findDiskBases } from './base-directory.ts';
@@ -12,6 +12,7 @@ import {
   pidNamespace,
   processesOfPhase,
   signalProcess,
+  topmost,
   until,
   type ProcessNote,
 } from './process-table.ts';
@@ -38,9 +39,7 @@ export interface ClearedLeftovers {
  */
 export async function clearLeftovers(options: LeftoversOptions): Promise<ClearedLeftovers> {
   const all: ClearedLeftovers[] = [];
-  for (const directory of await privateDirectories(options)) {
-    if ((await slotState(directory, options.now())) === 'dead') all.push(await clearDead(directory, options));
-  }
+  for (const directory of await deadDirectories(options)) all.push(await clearDead(directory, options));
   const cleared = {
     directories: all.flatMap(({ directories }) => directories),
     orphans: all.reduce((sum, { orphans }) => sum + orphans, 0),
@@ -73,15 +72,27 @@ async function tell(options: LeftoversOptions, cleared: ClearedLeftovers): Promi
   });
 }
 
-async function privateDirectories({ settings }: LeftoversOptions): Promise<string[]> {
-  const main = await findBase(settings.runDirectory);
-  const bases = [...(main === null ? [] : [main]), ...(await findDiskBases())];
-  const found: string[] = [];
-  for (const base of bases) {
-    const names = await readdir(base).catch(() => []);
-    found.push(...names.filter(isSlotName).map((name) => join(base, name)));
+/**
+ * Dead directories in the base, and on disk those that go with it: with another `HALLPASS_RUN_DIR` a phase is another
+ * one's to clear.
+ */
+async function deadDirectories({ settings, now }: LeftoversOptions): Promise<string[]> {
+  const base = await findBase(settings.runDirectory);
+  const inBase = base === null ? [] : await slotsIn(base);
+  const onDisk = (await Promise.all((await findDiskBases()).map(slotsIn))).flat();
+  const dead: string[] = [];
+  for (const directory of [...inBase, ...onDisk]) {
+    if ((await slotState(directory, now())) !== 'dead') continue;
+    const partner = (await readOwner(directory))?.directory ?? '';
+    const isElsewhere = partner !== '' && dirname(partner) !== base;
+    if (!isElsewhere || (await slotState(partner, now())) === 'gone') dead.push(directory);
   }
-  return found;
+  return dead;
+}
+
+async function slotsIn(base: string): Promise<string[]> {
+  const names = await readdir(base).catch(() => []);
+  return names.filter(isSlotName).map((name) => join(base, name));
 }
 
 const nothing: ClearedLeftovers = { directories: [], orphans: 0 };
@@ -139,7 +150,8 @@ async function endOrphans(directory: string, note: OwnerNote, options: Leftovers
     await writeOwner(directory, { ...note, interruptedAt: options.now().toISOString() });
     const command = commandOf(note);
     const asked = command !== null && signalProcess(command, 'SIGINT');
-    if (!asked) for (const one of left()) signalProcess(one, 'SIGTERM');
+    // Killed before it could note the command, or the command has ended. Terraform's plugins must outlive it.
+    if (!asked) for (const one of topmost(left())) signalProcess(one, 'SIGINT');
   }
   const isOver = (): boolean => left().length === 0;
   await until(isOver, options.graceMilliseconds ?? graceMilliseconds, lookMilliseconds);

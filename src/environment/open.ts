@@ -288,7 +288,6 @@ export async function noteProcesses(
   processes: Pick<OwnerNote, 'child' | 'init' | 'command'>,
 ): Promise<void> {
   environment.note = { ...environment.note, ...processes };
-  await Promise.all(
-    [environment.directory, environment.diskDirectory].map((slot) => writeOwner(slot, environment.note)),
-  );
+  // The one on disk is what whoever clears up goes by.
+  for (const slot of [environment.diskDirectory, environment.directory]) await writeOwner(slot, environment.note);
 }

@@ -70,6 +70,12 @@ export function processesOfSession(session: number): readonly ProcessNote[] {
     .map(({ pid, startTime }) => ({ pid, startTime }));
 }
 
+/** Those of some processes that none of the others has started. */
+export function topmost(processes: readonly ProcessNote[]): readonly ProcessNote[] {
+  const numbers = new Set(processes.map(({ pid }) => pid));
+  return processes.filter(({ pid }) => !numbers.has(processState(pid)?.parent ?? 0));
+}
+
 /** Waits until something is so, or the time is over. */
 export async function until(condition: () => boolean, milliseconds: number, everyMilliseconds = 20): Promise<void> {
   const deadline = performance.now() + milliseconds;

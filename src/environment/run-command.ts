@@ -19,7 +19,7 @@ export async function runCommand(
   signals: PhaseSignals,
   command: Command,
 ): Promise<PhaseOutcome> {
-  signals.stopped.throwIfAborted();
+  signals.starting();
   const { run, io, directory } = environment;
   const { variables, links, warnings } = childVariables(environment, command);
   for (const warning of warnings) warn(environment, warning);

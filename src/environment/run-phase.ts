@@ -35,14 +35,14 @@ export async function runPhase(run: PhaseRun, io: PhaseIo): Promise<PhaseOutcome
  * @throws {PhaseInterrupted} when somebody stops it meanwhile; everything has been taken down then, as on any error
  */
 export async function openPhase(run: PhaseRun, io: PhaseIo): Promise<PhaseEnvironment> {
-  const environment = await openEnvironment(run, io);
-  const signals = watchSignals(io.signals, run.report, () => environment.output.abandon());
-  const phase = phaseEnvironment(environment, signals);
+  let environment: OpenEnvironment | null = null;
+  const signals = watchSignals(io.signals, run.report, () => environment?.output.abandon());
   try {
+    environment = await openEnvironment(run, io);
     await obtainAll(environment, signals);
-    return phase;
+    return phaseEnvironment(environment, signals);
   } catch (error) {
-    await phase[Symbol.asyncDispose]();
+    await (environment === null ? signals.close() : tearDown(environment, signals));
     throw error;
   }
 }

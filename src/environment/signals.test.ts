@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { PhaseInterrupted, watchSignals } from './phase-signals.ts';
 import { forwarded, pressCounter, processSignals } from './signals.ts';
 
 function counterAt(times: readonly number[]): ReturnType<typeof pressCounter> {
@@ -47,6 +48,50 @@ describe('forwarding', () => {
     stop();
     source.emit('SIGTERM');
     expect(heard).toEqual(['SIGINT', 'SIGHUP']);
+    expect(source.eventNames()).toEqual([]);
+  });
+});
+
+function watched() {
+  const source = new EventEmitter();
+  const heard: string[] = [];
+  const signals = watchSignals(
+    processSignals(source),
+    () => undefined,
+    () => heard.push('late'),
+  );
+  const program = { signal: (signal: string) => heard.push(signal) > 0 };
+  return { source, heard, signals, program };
+}
+
+describe('signals of a phase', () => {
+  it('end it before the command', () => {
+    const { source, signals } = watched();
+    source.emit('SIGTERM');
+    expect(() => signals.starting()).toThrow(PhaseInterrupted);
+    expect(signals.stopped.reason).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
+  });
+
+  it('are not lost while the command is being started', () => {
+    const { source, heard, signals, program } = watched();
+    signals.starting();
+    source.emit('SIGINT');
+    signals.forwardTo(program);
+    expect(heard).toEqual(['SIGINT']);
+    expect(signals.wasForwarded()).toBe(true);
+  });
+
+  it('stop the waiting for readers after the command', () => {
+    const { source, heard, signals, program } = watched();
+    signals.starting();
+    signals.forwardTo(program)();
+    source.emit('SIGINT');
+    expect(heard).toEqual(['late']);
+  });
+
+  it('are not heard after the end', () => {
+    const { source, signals } = watched();
+    signals.close();
     expect(source.eventNames()).toEqual([]);
   });
 });
