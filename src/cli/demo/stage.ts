@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAuditLog, type AuditLog } from '../../audit/log.ts';
@@ -10,12 +10,16 @@ import { serveWellKnown } from '../../server/well-known/serve.ts';
 import type { CliContext } from '../context.ts';
 import { sandboxConfiguration } from './configuration.ts';
 
+const stem = 'hallpass-demo-';
+
 /** The throw-away world of the demo: an issuer, a stand-in that trusts it, an audit log, a directory. */
 export interface Stage extends AsyncDisposable {
   readonly directory: string;
   readonly dataDirectory: string;
   /** Where the Terraform configuration lies. */
   readonly terraformDirectory: string;
+  /** Base of the phases' private directories: our own, since somebody else on this machine may play the demo too. */
+  readonly runDirectory: string;
   readonly issuer: Issuer;
   readonly audit: AuditLog;
   readonly sandbox: Sandbox;
@@ -28,11 +32,13 @@ export interface Stage extends AsyncDisposable {
 /** Opens it on free loopback ports; leaving the scope closes and deletes everything. */
 export async function openStage(context: CliContext): Promise<Stage> {
   await using closing = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), 'hallpass-demo-'));
+  await clearEarlierStages();
+  const directory = await mkdtemp(join(tmpdir(), `${stem}${process.pid}-`));
   closing.defer(() => rm(directory, { recursive: true, force: true }));
   const dataDirectory = join(directory, 'data');
   const terraformDirectory = join(directory, 'terraform');
-  await mkdir(terraformDirectory);
+  const runDirectory = join(directory, 'run');
+  for (const made of [terraformDirectory, runDirectory]) await mkdir(made, { mode: 0o700 });
   const audit = await openAuditLog({ dataDirectory, now: context.now });
   closing.defer(() => audit.close());
 
@@ -63,6 +69,7 @@ export async function openStage(context: CliContext): Promise<Stage> {
     directory,
     dataDirectory,
     terraformDirectory,
+    runDirectory,
     issuer,
     audit,
     sandbox,
@@ -71,4 +78,22 @@ export async function openStage(context: CliContext): Promise<Stage> {
     [Symbol.asyncDispose]: () => closed.disposeAsync(),
   };
   return stage;
+}
+
+/** Removes what a demo left behind that was killed; those of other users are not ours to touch. */
+async function clearEarlierStages(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = Number(name.startsWith(stem) ? name.slice(stem.length).split('-')[0] : Number.NaN);
+    if (!Number.isInteger(pid) || isAlive(pid)) continue;
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }

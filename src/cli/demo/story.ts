@@ -162,7 +162,7 @@ function phaseRun(player: Player, phase: Phase, command: Command, report: PhaseR
       workingDirectory: stage.terraformDirectory,
       dataDirectory: context.settings.dataDirectory,
       keyEncryptionKeyFile: context.settings.keyEncryptionKeyFile,
-      runDirectory: context.settings.runDirectory,
+      runDirectory: stage.runDirectory,
       passEnvironment: [],
       inheritHome: false,
       isolation: 'auto',
