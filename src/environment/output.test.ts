@@ -72,8 +72,7 @@ describe('output', () => {
     const running = runPhase(phase.run, { ...phase.io, stdout: slow });
     const finished = join(phase.run.settings.workingDirectory, 'finished');
     await phase.event('command_started');
-    for (let tries = 0; tries < 100 && !existsSync(finished); tries += 1) await sleep(20);
-    expect(existsSync(finished)).toBe(true);
+    await appeared(finished);
     expect(taken).toBeLessThan(1_288_895);
     await running;
     expect(taken).toBe(1_288_895);
@@ -111,7 +110,9 @@ describe('output', () => {
   });
 
   it('does not keep Hallpass from hearing signals when its reader has stopped reading', async () => {
-    const options = processOptions('trap "echo hit > hit; exit 3" TERM; seq 1 100000; while :; do sleep 0.05; done');
+    const options = processOptions(
+      'trap "echo hit > hit; exit 3" TERM; seq 1 100000; : > started; while :; do sleep 0.05; done',
+    );
     const hallpass = spawn(
       'sh',
       ['-c', 'exec "$0" "$1" "$2" | sleep 30', process.execPath, phaseProgram, JSON.stringify(options)],
@@ -121,15 +122,20 @@ describe('output', () => {
       },
     );
     const pid = await findPhaseProcess(options.workspace);
-    await sleep(500);
+    await appeared(join(options.workingDirectory, 'started'));
+    await sleep(200);
     process.kill(pid, 'SIGTERM');
     const hit = join(options.workingDirectory, 'hit');
-    for (let tries = 0; tries < 150 && !existsSync(hit); tries += 1) await sleep(20);
-    expect(existsSync(hit)).toBe(true);
+    await appeared(hit);
     process.kill(-hallpass.pid!, 'SIGKILL');
     await once(hallpass, 'exit');
   });
 });
+
+/** Fails by the test's own time limit. */
+async function appeared(path: string): Promise<void> {
+  while (!existsSync(path)) await sleep(20);
+}
 
 /** The Node process below a shell, by the workspace in its arguments. */
 async function findPhaseProcess(workspace: string): Promise<number> {

@@ -17,6 +17,7 @@ import type { CredentialRequest, Refusal } from '../domain/credential.ts';
 import { AppError } from '../domain/errors.ts';
 import { Secret } from '../domain/secret.ts';
 import { noteProcess } from './process-table.ts';
+import type { PhaseEvent } from './phase.ts';
 import { PhaseInterrupted } from './phase-signals.ts';
 import { openPhase, runPhase } from './run-phase.ts';
 
@@ -324,6 +325,17 @@ describe('a phase that cannot get its credentials', () => {
     phase.press(signal);
     expect(await running).toEqual({ exitCode, signal, refusals: [], directory: '' });
     expect(wasAborted).toBe(true);
+    expectNothingLeft(phase);
+  });
+
+  it('makes no token when somebody stopped it before', async () => {
+    const phase = testPhase({ tfc: awsDefault });
+    const report = (event: PhaseEvent): void => {
+      phase.events.push(event);
+      if (event.type === 'environment_opened') phase.press('SIGINT');
+    };
+    expect(await runPhase({ ...phase.run, report }, phase.io)).toMatchObject({ exitCode: 130 });
+    expect(phase.minted).toEqual([]);
     expectNothingLeft(phase);
   });
 

@@ -63,6 +63,7 @@ async function cannotRun(run: PhaseRun): Promise<PhaseOutcome | null> {
 
 async function obtainAll(environment: OpenEnvironment, signals: PhaseSignals): Promise<void> {
   const { requests } = environment.run;
+  signals.stopped.throwIfAborted();
   await orStopped(
     signals.stopped,
     everySettled(
@@ -107,7 +108,6 @@ async function everySettled(work: readonly Promise<void>[]): Promise<void> {
 }
 
 async function orStopped(stop: AbortSignal, work: Promise<void>): Promise<void> {
-  stop.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const onStop = (): void => reject(stop.reason as Error);
   stop.addEventListener('abort', onStop);
