@@ -111,7 +111,7 @@ describe('output', () => {
 
   it('does not keep Hallpass from hearing signals when its reader has stopped reading', async () => {
     const options = processOptions(
-      'trap "echo hit > hit; exit 3" TERM; seq 1 100000; : > started; while :; do sleep 0.05; done',
+      'trap "echo hit > hit.new; mv hit.new hit; exit 3" TERM; seq 1 100000; : > started; while :; do sleep 0.05; done',
     );
     const hallpass = spawn(
       'sh',
@@ -127,6 +127,7 @@ describe('output', () => {
     process.kill(pid, 'SIGTERM');
     const hit = join(options.workingDirectory, 'hit');
     await appeared(hit);
+    expect(readFileSync(hit, 'utf8')).toBe('hit\n');
     process.kill(-hallpass.pid!, 'SIGKILL');
     await once(hallpass, 'exit');
   });
