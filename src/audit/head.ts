@@ -31,7 +31,8 @@ export function renderHead(head: Head): string {
 export function parseHead(text: string): Head | null {
   try {
     const { sequence, hash, file, size } = JSON.parse(text) as Head;
-    return renderHead({ sequence, hash, file, size }) === text ? { sequence, hash, file, size } : null;
+    const head = sequence === 0 ? firstHead : { sequence, hash, file, size };
+    return renderHead(head) === text ? head : null;
   } catch {
     return null;
   }
