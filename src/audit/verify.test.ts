@@ -170,6 +170,15 @@ describe('properties', () => {
     expect((await verifyAudit(data))!.problems).toEqual([]);
   }, 60_000);
 
+  it('a head that was set back to number 0 is found', async () => {
+    const data = temporaryDirectory();
+    await appendAt(data, ['2026-05-01T10:00:00.000Z', '2026-05-01T10:00:00.000Z', '2026-05-01T10:00:00.000Z']);
+    const file = join(data, 'audit/head.json');
+    const at = readFileSync(file, 'latin1').indexOf('"sequence":') + '"sequence":'.length;
+    const found = withByte(file, at, '0'.charCodeAt(0), () => verifyUnderLock(data));
+    expect(found!.problems.map(({ kind }) => kind)).toEqual(['head_damaged']);
+  });
+
   it('any byte of any file, changed to a chosen other, is found', async () => {
     const data = temporaryDirectory();
     await appendAt(data, ['2026-05-01T10:00:00.000Z', '2026-05-01T10:00:00.000Z', '2026-05-01T10:00:00.000Z']);
