@@ -41,11 +41,21 @@ output "${name}" { value = data.aws_caller_identity.${name}.arn }
 const reads = ['ssm:GetParameter', 'ssm:GetParameters', 'ssm:DescribeParameters', 'ssm:ListTagsForResource'];
 const writes = ['ssm:PutParameter', 'ssm:DeleteParameter', 'ssm:AddTagsToResource'];
 
+/** A parameter that an aliased provider makes. */
+const write = (alias: string, name: string): string =>
+  `resource "aws_ssm_parameter" "${alias}" {\n  provider = aws.${alias}\n  name = "${name}"\n  type = "String"\n  value = "1"\n}\n`;
+
+/** Each apply role may write below its own name only, so that a write shows which role was at work. */
+function mayWrite(name: string): object {
+  const Resource = `arn:aws:ssm:us-east-1:${account}:parameter/${name}/*`;
+  return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: writes, Resource }] };
+}
+
 /** Both roles, and one pair for each tag. */
 function roles(issuer: string): unknown[] {
   const pairs = ['payments', 'audit', 'logs'].flatMap((name) => [
     { name: `${name}-plan`, trust_policy: trustPolicy(issuer, 'plan'), policies: [allow(...reads)] },
-    { name: `${name}-apply`, trust_policy: trustPolicy(issuer, 'apply'), policies: [allow(...reads, ...writes)] },
+    { name: `${name}-apply`, trust_policy: trustPolicy(issuer, 'apply'), policies: [allow(...reads), mayWrite(name)] },
   ]);
   return [...pairs, { name: 'any-phase', trust_policy: anyPhase(issuer) }];
 }
@@ -178,22 +188,23 @@ provider "aws" {${providerArguments}
 `;
 
     it('gives each provider alias its own role, in plan and in the apply of the saved plan', async () => {
-      configure(
-        story.workDirectory,
-        `${blocks}${identity('who')}${identity('audit', 'audit')}${identity('logs', 'logs')}`,
-      );
+      const identities = `${identity('who')}${identity('audit', 'audit')}${identity('logs', 'logs')}`;
+      const writing = `${write('audit', '/audit/x')}${write('logs', '/logs/x')}${parameter.replaceAll('one', 'tagged')}`;
+      configure(story.workDirectory, `${blocks}${identities}${writing}`);
       const planned = await terraform(story, ['plan', '-no-color', '-out=plan.bin'], tags);
       for (const name of ['payments', 'audit', 'logs']) expect(planned.stdout).toContain(`assumed-role/${name}-plan/`);
       expect(planned.stderr).not.toContain('warning');
-      // A resource of each alias is made at apply, so that the apply roles are seen at work.
-      const resources = ['audit', 'logs'].map(
-        (alias) =>
-          `resource "aws_ssm_parameter" "${alias}" {\n  provider = aws.${alias}\n  name = "/${alias}/x"\n  type = "String"\n  value = "1"\n}\n`,
-      );
-      configure(story.workDirectory, `${blocks}${resources.join('')}`);
-      const applied = await terraform(story, ['apply', '-no-color', '-auto-approve'], tags);
-      expect(applied.stdout).toContain('2 added');
+      const applied = await terraform(story, ['apply', '-no-color', 'plan.bin'], tags);
+      expect(applied.stderr).toContain(/run-\w{16}/.exec(planned.stderr)![0]);
+      expect(applied.stdout).toContain('3 added');
       expect(applied.code).toBe(0);
+    });
+
+    it("refuses one alias what another alias' role may write", async () => {
+      configure(story.workDirectory, `${blocks}${write('audit', '/logs/y')}`);
+      const result = await terraform(story, ['apply', '-no-color', '-auto-approve'], tags);
+      expect(result.code).toBe(1);
+      expect(result.stdout + result.stderr).toMatch(/audit-apply\/run-\S+\s+is\s+not\s+authorized/);
     });
 
     it('says which provider blocks lack their configuration, and how they get it', async () => {
