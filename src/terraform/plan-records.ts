@@ -1,16 +1,10 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { isId } from '../domain/ids.ts';
 import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
-import { isPlainPath, type PlanMark } from './saved-plan.ts';
+import { parsePlanMark, planMarkText, type PlanMark } from './saved-plan.ts';
 
 /** A plan that is older than this is stale for Terraform long before. */
 const keptMilliseconds = 90 * 24 * 60 * 60 * 1000;
-const record = z.strictObject({
-  run_id: z.string().refine((text) => isId('run', text)),
-  directory: z.string().refine(isPlainPath),
-});
 const sha256 = /^[0-9a-f]{64}$/;
 
 /**
@@ -24,21 +18,15 @@ export async function recordPlan(
   const directory = plansDirectory(dataDirectory);
   await openPrivateDirectory(directory, 'the list of saved plans');
   await forgetOld(directory, plan.at);
-  const text = JSON.stringify({ run_id: plan.mark.runId, directory: plan.mark.directory });
-  await writePrivateFile(join(directory, `${plan.sha256}.json`), text);
+  await writePrivateFile(join(directory, `${plan.sha256}.json`), planMarkText(plan.mark));
 }
 
 /** What was noted for a plan with this hash; null when nothing was, or when the note cannot be used. */
 export async function findPlanRecord(dataDirectory: string, hash: string): Promise<PlanMark | null> {
   if (!sha256.test(hash)) return null;
   const text = await readPrivateFileIfThere(join(plansDirectory(dataDirectory), `${hash}.json`), 'the saved plan note');
-  if (text === null) return null;
-  try {
-    const { run_id, directory } = record.parse(JSON.parse(text));
-    return { runId: run_id, directory };
-  } catch {
-    return null; // a damaged note is as good as none: the plan then gets a new run id
-  }
+  // A damaged note is as good as none: the plan then gets a new run id.
+  return text === null ? null : parsePlanMark(text);
 }
 
 function plansDirectory(dataDirectory: string): string {

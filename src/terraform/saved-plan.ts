@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { chown, lstat, open, readFile, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../domain/errors.ts';
 import { isId, randomId } from '../domain/ids.ts';
+import type { JsonObject } from '../domain/json.ts';
 import { readZipComment, withZipComment } from './zip-comment.ts';
 
 /**
@@ -26,17 +27,41 @@ export interface SavedPlan {
   readonly isZip: boolean;
 }
 
-const version = 1;
-/** Strict: the comment comes with a file that anybody may have made. */
-const comment = z.strictObject({
-  hallpass_plan: z.literal(version),
-  run_id: z.string().refine((text) => isId('run', text)),
-  directory: z.string().refine(isPlainPath),
-});
+/** What stands in the archive comment beside the mark: that it is ours, and in which form. */
+const label = { hallpass_plan: 1 } as const;
 const ours = /"hallpass_plan"/;
 
+/**
+ * Writes a mark as JSON.
+ *
+ * @param before members that stand before it
+ */
+export function planMarkText(mark: PlanMark, before: JsonObject = {}): string {
+  return JSON.stringify({ ...before, run_id: mark.runId, directory: mark.directory });
+}
+
+/**
+ * Reads what {@link planMarkText} wrote; null for anything else, down to one member more: it comes with a file that
+ * anybody may have made. By hand, since a schema library would cost every start of `exec` more than all else here.
+ */
+export function parsePlanMark(text: string, before: JsonObject = {}): PlanMark | null {
+  const { run_id: runId, directory, ...others } = jsonObject(text);
+  if (typeof runId !== 'string' || !isId('run', runId)) return null;
+  if (typeof directory !== 'string' || !isPlainPath(directory)) return null;
+  return isDeepStrictEqual(others, { ...before }) ? { runId, directory } : null;
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
 /** An absolute path in its shortest form, of at most 1024 plain characters: whoever prints it need not quote it. */
-export function isPlainPath(text: string): boolean {
+function isPlainPath(text: string): boolean {
   return text.length <= 1024 && /^(?:\/[A-Za-z0-9_.@+-]+)+$/.test(text) && !/\/\.{1,2}(?:\/|$)/.test(text);
 }
 
@@ -51,7 +76,7 @@ export async function readSavedPlan(path: string): Promise<SavedPlan | null> {
   if (file === null) return null;
   const written = readZipComment(file);
   return {
-    mark: written === null || written.length === 0 ? null : parseMark(written, path),
+    mark: written === null || written.length === 0 ? null : markIn(written, path),
     sha256: digest(written === null ? file : withZipComment(file, new Uint8Array())!),
     isZip: written !== null,
   };
@@ -66,30 +91,22 @@ export async function readSavedPlan(path: string): Promise<SavedPlan | null> {
 export async function markSavedPlan(path: string, mark: PlanMark): Promise<SavedPlan | null> {
   const file = await readPlanFile(path);
   if (file === null) return null;
-  const text = JSON.stringify({ hallpass_plan: version, run_id: mark.runId, directory: mark.directory });
-  const marked = withZipComment(file, Buffer.from(text, 'utf8'));
+  const marked = withZipComment(file, Buffer.from(planMarkText(mark, label), 'utf8'));
   if (marked === null) return { mark: null, sha256: digest(file), isZip: false };
   await replaceFile(path, marked);
   return { mark, sha256: digest(withZipComment(file, new Uint8Array())!), isZip: true };
 }
 
-function parseMark(bytes: Uint8Array, path: string): PlanMark | null {
+function markIn(bytes: Uint8Array, path: string): PlanMark | null {
   const text = Buffer.from(bytes).toString('utf8');
   if (!ours.test(text)) return null;
-  try {
-    const { run_id, directory } = comment.parse(JSON.parse(text));
-    return { runId: run_id, directory };
-  } catch (cause) {
-    throw new AppError(
-      'directory_invalid',
-      {
-        what: 'the saved plan carries a mark of Hallpass that cannot be used: it was changed, or made by another version',
-        where: path,
-        mend: 'make the plan again: hallpass exec -- terraform plan -out=FILE',
-      },
-      { cause },
-    );
-  }
+  const mark = parsePlanMark(text, label);
+  if (mark !== null) return mark;
+  throw new AppError('directory_invalid', {
+    what: 'the saved plan carries a mark of Hallpass that cannot be used: it was changed, or made by another version',
+    where: path,
+    mend: 'make the plan again: hallpass exec -- terraform plan -out=FILE',
+  });
 }
 
 async function readPlanFile(path: string): Promise<Buffer | null> {
