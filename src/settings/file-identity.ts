@@ -1,9 +1,10 @@
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { defaultProject, type IdentityChoice, identityFields, nearestOf, writtenIn } from './identity-choice.ts';
+import { nouns } from './nouns.ts';
 import type { Settings } from './settings.ts';
 import { uses } from './template.ts';
-import { nouns, type Placed, type WorkloadFile, type WrittenValue } from './workload-file.ts';
+import type { Placed, WorkloadFile, WrittenValue } from './workload-file.ts';
 
 /** One thing that a `hallpass.yaml` says about identity, as it is written there. */
 export interface IdentityStatement {

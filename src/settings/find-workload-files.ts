@@ -3,9 +3,11 @@ import { constants } from 'node:fs';
 import { access, type FileHandle, lstat, open } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { SettingsError } from '../domain/errors.ts';
-import { maximumFileBytes } from './yaml-mapping.ts';
 
 export const workloadFileName = 'hallpass.yaml';
+
+/** Larger files are refused unread: settings written by people stay far below. */
+export const maximumFileBytes = 1024 * 1024;
 
 /** A `hallpass.yaml` as found: read, but not parsed. */
 export interface FoundFile {

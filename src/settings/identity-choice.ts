@@ -4,10 +4,11 @@ import { type Problem, SettingsError } from '../domain/errors.ts';
 import { checkedName } from '../domain/names.ts';
 import { checkedIssuerUrl } from '../identity/issuer-url.ts';
 import { shownPath, workloadFileName } from './find-workload-files.ts';
+import { type Noun, nouns } from './nouns.ts';
 import { placedError } from './placed-error.ts';
 import type { Settings } from './settings.ts';
 import { directoryName, fillTemplate, isTemplate, uses } from './template.ts';
-import { type Noun, nouns, type Placed, type WorkloadFile } from './workload-file.ts';
+import type { Placed, WorkloadFile } from './workload-file.ts';
 
 /** What a command's flags say about the workload. */
 export interface WorkloadFlags {

@@ -3,9 +3,9 @@ import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { SettingsError } from '../domain/errors.ts';
 import { Secret } from '../domain/secret.ts';
+import { maximumFileBytes } from './find-workload-files.ts';
 import type { Settings } from './settings.ts';
 import type { Placed, WrittenValue } from './workload-file.ts';
-import { maximumFileBytes } from './yaml-mapping.ts';
 
 /**
  * Follows a written value to what it stands for. What comes from outside the file is a {@link Secret}, and so is what

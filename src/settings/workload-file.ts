@@ -3,7 +3,9 @@ import { SettingsError } from '../domain/errors.ts';
 import { type IdPrefix, isId } from '../domain/ids.ts';
 import { checkedName, quoted } from '../domain/names.ts';
 import { checkedIssuerUrl } from '../identity/issuer-url.ts';
+import { longestTokenSeconds, shortestTokenSeconds } from '../identity/limits.ts';
 import { unknownVariables } from '../platforms/index.ts';
+import { type Noun, nouns } from './nouns.ts';
 import { placedError } from './placed-error.ts';
 import { reservation } from './reserved-variables.ts';
 import {
@@ -29,11 +31,6 @@ export type WrittenValue =
   | { readonly kind: 'text'; readonly text: string; readonly sensitive: boolean }
   | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'file'; readonly path: string };
-
-/** The nouns of a workspace's identity, from the widest to the narrowest. */
-export type Noun = 'organization' | 'project' | 'workspace';
-
-export const nouns: readonly Noun[] = ['organization', 'project', 'workspace'];
 
 /** One `hallpass.yaml`, checked. */
 export interface WorkloadFile {
@@ -99,8 +96,6 @@ export const valueForms = [
 ] as const;
 
 const idPrefixes: Readonly<Record<Noun, IdPrefix>> = { organization: 'org', project: 'prj', workspace: 'ws' };
-export const shortestLifetimeSeconds = 10;
-export const longestLifetimeSeconds = 86_400;
 
 /**
  * Reads one `hallpass.yaml`. Pure: references are not followed and templates not filled.
@@ -150,7 +145,7 @@ function writtenName(noun: Noun, written: string): string {
 
 function lifetimeSeconds(written: string): number {
   const seconds = parseDuration('token_lifetime', written);
-  if (seconds >= shortestLifetimeSeconds && seconds <= longestLifetimeSeconds) return seconds;
+  if (seconds >= shortestTokenSeconds && seconds <= longestTokenSeconds) return seconds;
   throw new SettingsError({
     what: `token_lifetime is ${quoted(written)}, outside 10s to 24h`,
     mend: 'between 5m and 1h serves most',

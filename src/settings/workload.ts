@@ -15,7 +15,7 @@ import {
 } from './identity-choice.ts';
 import { followed } from './references.ts';
 import type { Settings } from './settings.ts';
-import { readWorkloadFile, type WorkloadFile } from './workload-file.ts';
+import type { WorkloadFile } from './workload-file.ts';
 
 export { recordAllowed, requireAllowed } from './allowance.ts';
 export type { FileIdentity } from './file-identity.ts';
@@ -94,6 +94,9 @@ export async function resolveClaim(settings: Settings, flags: WorkloadFlags): Pr
 
 async function readFiles(settings: Settings): Promise<readonly WorkloadFile[]> {
   const found = await findWorkloadFiles(settings.workingDirectory, settings.homeDirectory);
+  if (found.length === 0) return [];
+  // Loaded only now: the YAML parser is a third of all modules that `exec` reads.
+  const { readWorkloadFile } = await import('./workload-file.ts');
   return found.map(({ path, text }) => readWorkloadFile(text, path));
 }
 

@@ -3,9 +3,6 @@ import { SettingsError } from '../domain/errors.ts';
 import { quoted } from '../domain/names.ts';
 import { nearest } from '../domain/nearest.ts';
 
-/** Larger files are refused unread: settings written by people stay far below. */
-export const maximumFileBytes = 1024 * 1024;
-
 /**
  * A YAML file read as plain data: mappings, sequences and scalars with their places. Anchors, aliases, merge keys and
  * tags are refused, since what a reviewer reads must be what holds.

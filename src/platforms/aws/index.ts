@@ -2,7 +2,6 @@ import type { CredentialRequest, CredentialSet, PlatformIo } from '../../domain/
 import type { IdentityToken } from '../../domain/token.ts';
 import type { Platform } from '../platform.ts';
 import { awsVariables, configureAws, type AwsConfiguration } from './configure.ts';
-import { explainAws } from './exchange.ts';
 import { renderAws, renderAwsTogether } from './render.ts';
 
 /** AWS: the provider exchanges the token itself, at STS, from the file that it re-reads. */
@@ -36,7 +35,11 @@ function requestFor(configuration: AwsConfiguration, tag: string | null): Creden
     offered: configuration.roleArn,
     rereadsToken: true,
     obtain: async (token, io) => credentialSet(configuration, token, io),
-    explain: (token, io) => explainAws(configuration, tag, token, io),
+    // Loaded only now: needed after a failure, and by `doctor`.
+    explain: async (token, io) => {
+      const { explainAws } = await import('./exchange.ts');
+      return explainAws(configuration, tag, token, io);
+    },
   };
 }
 
