@@ -122,9 +122,20 @@ It also hands these values of yours to the command:
   });
 
   it('has nothing to do when flags say all', async () => {
-    const { call } = place();
     const flags = ['--issuer', 'https://a.example', '--organization', 'o', '--project', 'p', '--workspace', 'w'];
-    expect((await call(flags)).stdout).toContain('Nothing to allow');
+    expect((await place('token_lifetime: 15m\n').call(flags)).stdout).toContain('Nothing to allow');
+  });
+
+  it('shows what the file takes of the caller, also where flags say who it is', async () => {
+    const { call, work } = place('variables: { DB_PASSWORD: { env: DB_PASSWORD } }\n');
+    const { code, stdout } = await call(['--issuer', 'https://a.example', '--organization', 'o', '--workspace', 'w']);
+    expect(code).toBe(1);
+    expect(stdout).toBe(`${work}/hallpass.yaml
+hands these values of yours to the command:
+
+  variables.DB_PASSWORD  { env: DB_PASSWORD }
+
+`);
   });
 
   it('says when there is no file, or a broken one', async () => {

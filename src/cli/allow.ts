@@ -1,8 +1,9 @@
 import { Command } from '@commander-js/extra-typings';
 import { openAuditLog } from '../audit/log.ts';
 import { AppError, SettingsError } from '../domain/errors.ts';
+import { jsonText } from '../domain/json.ts';
 import { changesSinceAllowed, describedChange, type IdentityChange } from '../settings/allowance.ts';
-import type { FileIdentity, IdentityStatement } from '../settings/file-identity.ts';
+import { type FileIdentity, type IdentityStatement, isReference } from '../settings/file-identity.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isTemplate, uses } from '../settings/template.ts';
 import { type Claim, recordAllowed, resolveClaim } from '../settings/workload.ts';
@@ -47,7 +48,8 @@ export const command: CommandFactory = (context) =>
       );
     });
 
-const nothingToAllow = 'Nothing to allow: variables and flags alone decide the identity.\n';
+const nothingToAllow =
+  'Nothing to allow: variables and flags alone decide the identity, and no file takes values of yours.\n';
 
 function claimedIdentity(claim: Claim, settings: Settings): FileIdentity | null {
   if (claim.files.length > 0) return claim.claimedByFile;
@@ -68,12 +70,18 @@ function description(
   const names = identity.statements.filter((statement) => !isReference(statement));
   return [
     claim.files.join(', '),
-    `says who runs under ${identity.directory} are:`,
-    '',
-    ...table(names.map((statement) => [statement.field, shownValue(statement, claim, settings)])),
-    '',
+    ...(names.length === 0
+      ? []
+      : [
+          `says who runs under ${identity.directory} are:`,
+          '',
+          ...table(names.map((statement) => [statement.field, shownValue(statement, claim, settings)])),
+          '',
+        ]),
     ...section(
-      'It also hands these values of yours to the command:',
+      names.length === 0
+        ? 'hands these values of yours to the command:'
+        : 'It also hands these values of yours to the command:',
       table(references.map(({ field, value }) => [field, value])),
     ),
     ...(changes === 'never allowed'
@@ -86,10 +94,6 @@ function description(
   ]
     .map(printable)
     .join('\n');
-}
-
-function isReference({ field }: IdentityStatement): boolean {
-  return /^(terraform_)?variables\./.test(field);
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -148,5 +152,5 @@ function statementRecord({ field, value, file, isInForce }: IdentityStatement) {
 }
 
 function print(context: CliContext, json: boolean, record: object, text: string): void {
-  context.stdout.write(json ? `${JSON.stringify(record, null, 2)}\n` : text);
+  context.stdout.write(json ? jsonText(record) : text);
 }

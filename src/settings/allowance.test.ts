@@ -106,6 +106,21 @@ describe('an identity that a file claims', () => {
     expect((await refusal(settings, { ...flags, project: undefined }))?.code).toBe('identity_not_allowed');
   });
 
+  it("is needed for references all the same: a file must not take what is the caller's", async () => {
+    const { repo, settings, write } = place('variables: { X: { env: DEPLOY_KEY } }\n');
+    const flags = { issuer: 'https://a.example', organization: 'o', workspace: 'w' };
+    expect(await refusal(settings, flags)).toEqual({
+      code: 'identity_not_allowed',
+      what: `${join(repo, 'hallpass.yaml')} hands values of yours to commands, and you have not allowed it: variables.X "{ env: DEPLOY_KEY }"`,
+      where: repo,
+      mend: 'read the file, then run "hallpass allow"',
+    });
+    await allow(settings, flags);
+    expect(await refusal(settings, flags)).toBeNull();
+    write('variables: { X: { env: DEPLOY_KEY }, Y: { file: ~/.ssh/id } }\n');
+    expect((await refusal(settings, flags))?.what).toContain('variables.Y (nothing) → "{ file: ~/.ssh/id }"');
+  });
+
   it('may be incomplete: what a pipeline adds is its own word', async () => {
     const { settings } = place(issuer);
     await allow(settings);

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { AuditLog } from '../audit/log.ts';
 import { AppError } from '../domain/errors.ts';
+import { isJsonObject, jsonText, type JsonObject } from '../domain/json.ts';
 import type { Actor } from '../domain/lease.ts';
 import { quoted } from '../domain/names.ts';
 import { withLock } from '../files/lock.ts';
 import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
-import type { FileIdentity } from './file-identity.ts';
+import { type FileIdentity, isReference } from './file-identity.ts';
 import type { Settings } from './settings.ts';
 
 /** A statement that was not allowed as it stands now; `before` is null where the allowance is silent. */
@@ -65,7 +66,7 @@ export async function requireAllowed(settings: Settings, workload: Claimed): Pro
   throw new AppError('identity_not_allowed', {
     what:
       changes === 'never allowed'
-        ? `${files} chooses an identity, and you have not allowed it: ${described(identity)}`
+        ? `${files} ${doing(identity)}, and you have not allowed it: ${described(identity)}`
         : `${files} has changed since you allowed it: ${changes.map(describedChange).join('; ')}`,
     where: identity.directory,
     mend: 'read the file, then run "hallpass allow"',
@@ -125,7 +126,7 @@ export async function recordAllowed(
       identity: { directory: identity.directory, digest: allowance.digest, ...allowance.statements },
     });
     const next: Allowances = { version: 1, allowed: { ...allowances.allowed, [identity.directory]: allowance } };
-    await writePrivateFile(allowancesFile(settings.dataDirectory), `${JSON.stringify(next, null, 2)}\n`);
+    await writePrivateFile(allowancesFile(settings.dataDirectory), jsonText(next));
   });
 }
 
@@ -169,9 +170,13 @@ function checkedAllowances(value: unknown): Allowances {
   return value as Allowances;
 }
 
-function object(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+function object(value: unknown): JsonObject {
+  if (isJsonObject(value)) return value;
   throw new TypeError('not an object');
+}
+
+function doing({ statements }: FileIdentity): string {
+  return statements.every(isReference) ? 'hands values of yours to commands' : 'chooses an identity';
 }
 
 function described(identity: FileIdentity): string {

@@ -26,22 +26,25 @@ export interface FileIdentity {
 }
 
 /**
- * Collects what files say about identity, or gives null where variables and flags alone decide it. The references to
- * the caller's environment and files are part of it: a changed file could ask for other secrets.
+ * Collects what files say about identity, or gives null where variables and flags alone decide it and no file reaches
+ * for anything of the caller's. The references to the caller's environment and files are part of it: a changed file
+ * could ask for other secrets.
  */
 export async function fileIdentity(
   files: readonly WorkloadFile[],
   { chosen, ids }: IdentityChoice,
   settings: Settings,
 ): Promise<FileIdentity | null> {
-  if (![...chosen.values()].some(({ file }) => file !== null)) return null;
+  const references = referencesOf(files);
+  const choosesIdentity = [...chosen.values()].some(({ file }) => file !== null);
+  if (!choosesIdentity && references.length === 0) return null;
   const statements: IdentityStatement[] = [];
   for (const { field } of identityFields) {
     const written = writtenIn(files, field);
     if (written) {
       const isInForce = chosen.get(field)?.file === written.file;
       statements.push({ field, value: written.found.value, file: written.file.path, isInForce });
-    } else if (field === 'project') {
+    } else if (field === 'project' && choosesIdentity) {
       // A file also decides by leaving the project out.
       const isInForce = chosen.get(field)?.source === 'default';
       statements.push({ field, value: defaultProject, file: null, isInForce });
@@ -54,20 +57,31 @@ export async function fileIdentity(
     statements.push({ field: `ids.${noun}`, value: written.found.value, file: written.file.path, isInForce });
   }
   return Object.freeze({
-    directory: await realpath(allowedDirectory(files, settings)),
-    statements: [...statements, ...referencesOf(files)],
+    directory: await realpath(allowedDirectory(files, references, settings)),
+    statements: [...statements, ...references],
   });
 }
 
 /**
- * The directory of the nearest file that says something about identity. A name with `${dir}` is another workspace in
- * every directory, so there each working directory is allowed by itself.
+ * The directory of the nearest file that says something about identity, else of the nearest with a reference. A name
+ * with `${dir}` is another workspace in every directory, so there each working directory is allowed by itself.
  */
-function allowedDirectory(files: readonly WorkloadFile[], settings: Settings): string {
+function allowedDirectory(
+  files: readonly WorkloadFile[],
+  references: readonly IdentityStatement[],
+  settings: Settings,
+): string {
   const workspace = writtenIn(files, 'workspace');
   if (workspace && uses(workspace.found.value, 'dir')) return settings.workingDirectory;
-  const nearest = files.find((file) => file.issuer !== null || [file.names, file.ids].some(hasKeys));
+  const nearest =
+    files.find((file) => file.issuer !== null || [file.names, file.ids].some(hasKeys)) ??
+    files.find(({ path }) => references.some(({ file }) => file === path));
   return dirname(nearest!.path);
+}
+
+/** Whether a statement reaches for the caller's environment or files, rather than say who somebody is. */
+export function isReference({ field }: IdentityStatement): boolean {
+  return /^(?:terraform_)?variables\./.test(field);
 }
 
 function hasKeys(object: object): boolean {

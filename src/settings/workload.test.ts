@@ -83,8 +83,15 @@ describe('the workload', () => {
   it('needs no file, and claims nothing by one, when variables or flags say all', async () => {
     const { settings } = place({});
     expect((await resolveWorkload(settings, flags)).claimedByFile).toBeNull();
-    const beside = place({ 'repo/hallpass.yaml': `${full}variables: { A: { env: HOME } }\n` }, variables);
+    const beside = place({ 'repo/hallpass.yaml': `${full}variables: { A: b }\n` }, variables);
     expect((await resolveWorkload(beside.settings, {})).claimedByFile).toBeNull();
+  });
+
+  it('still claims what a file takes of the caller, when variables or flags say who it is', async () => {
+    const { settings } = place({ 'repo/hallpass.yaml': 'variables: { A: { env: HOME } }\n' });
+    expect((await resolveWorkload(settings, { ...flags, project: undefined })).claimedByFile?.statements).toMatchObject(
+      [{ field: 'variables.A', value: '{ env: HOME }', isInForce: true }],
+    );
   });
 
   it('belongs to the default project where nobody names one', async () => {

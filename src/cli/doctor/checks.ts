@@ -23,7 +23,9 @@ export async function checkAllowed(context: CliContext, workload: WorkloadSettin
     finding(
       'identity',
       'ok',
-      workload.claimedByFile === null ? 'chosen by variables and flags' : 'hallpass.yaml is allowed to choose it',
+      workload.claimedByFile === null
+        ? 'chosen by variables and flags'
+        : 'hallpass.yaml is allowed to say what it says about it',
     ),
   ];
 }
