@@ -1,4 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
+import { jsonText } from '../domain/json.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 import { chooseScript } from './demo/script.ts';
 import { openStage } from './demo/stage.ts';
@@ -31,6 +32,6 @@ async function runDemo(context: CliContext, isJson: boolean): Promise<void> {
   await using stage = await openStage(context);
   const script = await chooseScript(context, stage.terraformDirectory);
   await playStory(context, stage, script, tale);
-  if (isJson) context.stdout.write(`${JSON.stringify(tale.steps, null, 2)}\n`);
+  if (isJson) context.stdout.write(jsonText(tale.steps));
   context.exit(tale.steps.every((step) => step.ok) ? 0 : 1);
 }

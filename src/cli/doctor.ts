@@ -1,4 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
+import { jsonText } from '../domain/json.ts';
 import type { WorkloadFlags, WorkloadSettings } from '../settings/workload.ts';
 import { resolveWorkload } from '../settings/workload.ts';
 import type { Phase } from '../domain/workload.ts';
@@ -38,7 +39,7 @@ export const command: CommandFactory = (context) =>
       .addHelpText('after', help),
   ).action(async ({ phase, json, ...flags }) => {
     const report = await examine(context, flags, phase ?? null);
-    context.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, phase ?? null));
+    context.stdout.write(json ? jsonText(report) : reportText(report, phase ?? null));
     context.exit(report.ok ? 0 : 1);
   });
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
+import { jsonText } from '../domain/json.ts';
 import { checkIssuer, type IssuerCheck } from '../identity/check.ts';
 import { exportDocuments } from '../identity/export.ts';
 import { checkedIssuerUrl, isLoopbackIssuer } from '../identity/issuer-url.ts';
@@ -45,7 +46,7 @@ const show: CommandFactory = (context) =>
       const [configuration, jwks] = [parsed(documents.configuration), parsed(documents.jwks)];
       if (options.json) {
         const records = publishedKeys(ring, keys.keeper.seconds()).map(keyRecord);
-        context.stdout.write(json({ issuer: issuer.url, keys: records, configuration, jwks }));
+        context.stdout.write(jsonText({ issuer: issuer.url, keys: records, configuration, jwks }));
       } else {
         context.stdout.write(
           [
@@ -75,7 +76,7 @@ const exportTo: CommandFactory = (context) =>
         options.for &&
         uploadCommands(options.for, { directory, issuer: issuer.url, cacheControl: await cacheControl(issuer) });
       if (options.json)
-        context.stdout.write(json({ directory, files, kids, kept: keptKids, ...(commands ? { commands } : {}) }));
+        context.stdout.write(jsonText({ directory, files, kids, kept: keptKids, ...(commands ? { commands } : {}) }));
       else context.stdout.write(commands ?? exportText(files, keptKids, issuer.url));
     });
 
@@ -123,7 +124,7 @@ const check: CommandFactory = (context) =>
       const result = await checkRecorded(url === undefined ? undefined : checkedIssuerUrl(url), context);
       const { passed, findings, kids, platforms } = result;
       context.stdout.write(
-        options.json ? json({ url: result.url, passed, findings, kids, platforms }) : checkText(result),
+        options.json ? jsonText({ url: result.url, passed, findings, kids, platforms }) : checkText(result),
       );
       if (!passed) context.exit(1);
     });
@@ -201,7 +202,7 @@ const withdraw: CommandFactory = (context) =>
       await recordWithdrawal(kid, directory, context);
       context.stdout.write(
         options.json
-          ? json({ withdrawn: kid, remaining: remainingKids, files })
+          ? jsonText({ withdrawn: kid, remaining: remainingKids, files })
           : `Took ${kid} out of ${directory}; ${remainingKids.join(', ')} stay.\nUpload it now: until then, and until caches end, tokens of that key are accepted.\n`,
       );
     });
@@ -235,8 +236,4 @@ async function issuerOf(keys: OpenKeys, context: CliContext, flag?: string): Pro
 
 function parsed(text: string): unknown {
   return JSON.parse(text);
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

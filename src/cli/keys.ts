@@ -1,5 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { AppError, UsageError } from '../domain/errors.ts';
+import { jsonText } from '../domain/json.ts';
 import { isLoopbackIssuer } from '../identity/issuer-url.ts';
 import { requireIssuer } from '../identity/issuer.ts';
 import {
@@ -249,5 +250,5 @@ function secondsOf({ now }: CliContext): number {
 }
 
 function print(context: CliContext, json: boolean, record: unknown, text: string): void {
-  context.stdout.write(json ? `${JSON.stringify(record, null, 2)}\n` : text);
+  context.stdout.write(json ? jsonText(record) : text);
 }

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { UsageError } from '../domain/errors.ts';
-import type { JsonObject } from '../domain/json.ts';
+import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import type { CliContext } from './context.ts';
 
 /** `hallpass sandbox call`: one call to the stand-in as the phase that this runs in, without any AWS program. */
@@ -39,7 +39,7 @@ function checkedAction(action: string): string {
 function parsedInput(text: string): JsonObject {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+    if (isJsonObject(value)) return value;
   } catch {
     // The same mend as for JSON of another kind.
   }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 import { SettingsError, UsageError } from '../domain/errors.ts';
+import { jsonText } from '../domain/json.ts';
 import { readSandboxConfig, sandboxConfigJsonSchema, type SandboxConfig } from '../sandbox/config.ts';
 import { sandboxSentence } from '../sandbox/log.ts';
 import { openSandbox, type Sandbox } from '../sandbox/open.ts';
@@ -39,7 +40,7 @@ export const command: CommandFactory = (context) =>
 
 async function serve(flags: SandboxFlags, context: CliContext): Promise<void> {
   if (flags.schema) {
-    context.stdout.write(`${JSON.stringify(sandboxConfigJsonSchema(), null, 2)}\n`);
+    context.stdout.write(jsonText(sandboxConfigJsonSchema()));
     return;
   }
   if (flags.config === undefined)

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
 import { parseDuration } from '../domain/duration.ts';
 import { AppError, UsageError } from '../domain/errors.ts';
+import { jsonText } from '../domain/json.ts';
 import type { IdentityToken } from '../domain/token.ts';
 import { inspectToken } from '../identity/inspect.ts';
 import { checkedIssuerUrl } from '../identity/issuer-url.ts';
@@ -58,7 +59,7 @@ const mint: CommandFactory = (context) =>
         purpose: { platform: 'manual', tag: null, offered: null },
         ...(lifetimeSeconds === null ? {} : { lifetimeSeconds }),
       });
-      context.stdout.write(options.json ? json(tokenRecord(token)) : `${token.compact.reveal()}\n`);
+      context.stdout.write(options.json ? jsonText(tokenRecord(token)) : `${token.compact.reveal()}\n`);
     });
 
 function tokenRecord({ compact, claims, expiresAt }: IdentityToken) {
@@ -73,10 +74,10 @@ const inspect: CommandFactory = (context) =>
     .addHelpText('after', '\nExample:\n  $ hallpass token inspect - < token')
     .action(async (argument, options) => {
       const { header, claims } = inspectToken(await tokenFrom(argument, context));
-      if (options.json) context.stdout.write(json({ verified: false, header, claims }));
+      if (options.json) context.stdout.write(jsonText({ verified: false, header, claims }));
       else {
         const note = 'Decoded, not verified: anybody can write such a token. "hallpass token verify" checks it.';
-        context.stdout.write(`${note}\n\nheader ${json(header)}claims ${json(claims)}${times(claims)}`);
+        context.stdout.write(`${note}\n\nheader ${jsonText(header)}claims ${jsonText(claims)}${times(claims)}`);
       }
     });
 
@@ -105,7 +106,7 @@ const verify: CommandFactory = (context) =>
       const result = await verifyToken(compact, { issuer, keys, audience: options.audience, at: context.now() });
       if (options.json) {
         context.stdout.write(
-          json(
+          jsonText(
             result.valid
               ? { valid: true, reason: null, claims: result.claims }
               : { valid: false, reason: result.reason, claims: null },
@@ -165,8 +166,4 @@ async function tokenFrom(argument: string, { stdin }: CliContext): Promise<strin
     parts.push(bytes);
   }
   return Buffer.concat(parts).toString('utf8').trim();
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -1,4 +1,4 @@
-import type { Json } from '../domain/json.ts';
+import { jsonText, type Json } from '../domain/json.ts';
 import { supportedClaimNames } from './claims.ts';
 import type { KeySet, PublicJwk } from './jwk.ts';
 import { documentMaxAgeSeconds } from './key-ring.ts';
@@ -53,8 +53,4 @@ export function issuerDocuments(issuer: string, keys: readonly PublicJwk[]): Iss
 export function keySetText({ keys }: KeySet): string {
   if (keys.length === 0) throw new Error('a key set is never empty');
   return jsonText({ keys: keys.map(({ kty, use, alg, kid, n, e }) => ({ kty, use, alg, kid, n, e })) });
-}
-
-function jsonText(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../domain/errors.ts';
+import { jsonText } from '../domain/json.ts';
 import type { IssuerDocuments } from './discovery.ts';
 import { readPublishedDirectory, writePublishedDirectory, type PublishedDirectory } from './published-directory.ts';
 
@@ -67,5 +68,5 @@ export function planExport(there: PublishedDirectory, directory: string, options
 function withForeign(jwks: string, foreign: readonly unknown[]): string {
   if (foreign.length === 0) return jwks;
   const { keys } = JSON.parse(jwks) as { keys: unknown[] };
-  return `${JSON.stringify({ keys: [...keys, ...foreign] }, null, 2)}\n`;
+  return jsonText({ keys: [...keys, ...foreign] });
 }

@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import { discoveryDocument, wellKnownPaths } from './discovery.ts';
 import { readKeySet, type ReadKeySet } from './key-set.ts';
 import { documentMaxAgeSeconds } from './key-ring.ts';
@@ -83,11 +84,11 @@ function judgeHeaders({ url, contentType, cacheControl }: Fetched, add: Add): vo
 
 /** The URL of the key set, when the document is good enough to go on. */
 function judgeConfiguration({ url, text }: Fetched, issuer: string, add: Add): string | null {
-  let document: Record<string, unknown>;
+  let document: JsonObject;
   try {
     const value = parseStrictJson(text);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SyntaxError('no object');
-    document = value as Record<string, unknown>;
+    if (!isJsonObject(value)) throw new SyntaxError('no object');
+    document = value;
   } catch {
     add('error', `${url} is not a JSON object without ambiguity`, 'export it anew: hallpass issuer export DIR');
     return null;

@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts';
-import type { Json } from '../domain/json.ts';
+import { isJsonObject, type Json } from '../domain/json.ts';
 import { DuplicateMemberError, parseStrictJson } from './strict-json.ts';
 
 /** The readable parts of a compact JWS. Nothing about it is known to be true. */
@@ -36,7 +36,7 @@ function decoded(part: string, name: string): Readonly<Record<string, Json>> {
       `its ${name} is ${error instanceof DuplicateMemberError ? `ambiguous: ${error.message}` : 'not JSON'}`,
     );
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, Json>;
+  if (isJsonObject(value)) return value;
   throw malformed(`its ${name} is not a JSON object`);
 }
 

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../domain/json.ts';
 import { isOwnPublicJwk, modulusBits, smallestModulus, type PublicJwk } from './jwk.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -31,7 +32,7 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 export function readKeySet(text: string): ReadKeySet {
   const value = parseStrictJson(text);
   const entries = (value as { keys?: unknown } | null)?.keys;
-  if (!Array.isArray(entries) || !entries.every(isObject))
+  if (!Array.isArray(entries) || !entries.every(isJsonObject))
     throw new SyntaxError('it is not a key set: "keys" is no list');
   const judged = entries.map((entry, index) => ({ entry, problem: problemOf(entry, index) }));
   const usable = judged.filter(({ problem }) => problem === null).map(({ entry }) => entry);
@@ -75,8 +76,4 @@ function verificationKey(entry: Readonly<Record<string, unknown>>): Verification
 
 function isAmbiguous(key: VerificationKey, keys: readonly VerificationKey[]): boolean {
   return keys.some((other) => other.kid === key.kid && (other.n !== key.n || other.e !== key.e));
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../domain/errors.ts';
+import { jsonText } from '../domain/json.ts';
 import { quoted } from '../domain/names.ts';
 import { readPublishedDirectory, writePublishedDirectory } from './published-directory.ts';
 
@@ -31,7 +32,7 @@ export async function withdrawKey(
       'publish another one first: hallpass keys init in a new data directory, then hallpass issuer export DIR --merge',
     );
   }
-  const files = await writePublishedDirectory(directory, { jwks: `${JSON.stringify({ keys: remaining }, null, 2)}\n` });
+  const files = await writePublishedDirectory(directory, { jwks: jsonText({ keys: remaining }) });
   return { remainingKids: remaining.map((entry) => String(entry['kid'])), files };
 }
 

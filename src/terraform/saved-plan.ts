@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../domain/errors.ts';
 import { isId, randomId } from '../domain/ids.ts';
-import type { JsonObject } from '../domain/json.ts';
+import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import { readZipComment, withZipComment } from './zip-comment.ts';
 
 /**
@@ -51,10 +51,10 @@ export function parsePlanMark(text: string, before: JsonObject = {}): PlanMark |
   return isDeepStrictEqual(others, { ...before }) ? { runId, directory } : null;
 }
 
-function jsonObject(text: string): Readonly<Record<string, unknown>> {
+function jsonObject(text: string): JsonObject {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+    return isJsonObject(value) ? value : {};
   } catch {
     return {};
   }

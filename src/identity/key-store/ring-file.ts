@@ -1,3 +1,4 @@
+import { isJsonObject, jsonText, type JsonObject } from '../../domain/json.ts';
 import { isOwnPublicJwk, type PublicJwk } from '../jwk.ts';
 import type { KeyRing, PublicationProof, RingKey } from '../key-ring.ts';
 import { checkedIssuerUrl } from '../issuer-url.ts';
@@ -37,7 +38,7 @@ export function writeRingFile({ ring, publicJwks, records }: RingFile): string {
     })),
     former_kids: ring.formerKids,
   };
-  return `${JSON.stringify(file, null, 2)}\n`;
+  return jsonText(file);
 }
 
 /**
@@ -77,7 +78,7 @@ function parseRingFile(value: unknown): RingFile {
   };
 }
 
-function parseKey(entry: Record<string, unknown>): { key: RingKey; publicJwk: PublicJwk; record: string | null } {
+function parseKey(entry: JsonObject): { key: RingKey; publicJwk: PublicJwk; record: string | null } {
   const kid = string(entry['kid'], 'kid');
   const publicJwk = entry['public'];
   if (!isOwnPublicJwk(publicJwk) || publicJwk.kid !== kid) throw new Error(`the public key of ${kid} was changed`);
@@ -132,9 +133,9 @@ function array(value: unknown, name: string): readonly unknown[] {
   return value;
 }
 
-function object(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${name} is not an object`);
-  return value as Record<string, unknown>;
+function object(value: unknown, name: string): JsonObject {
+  if (!isJsonObject(value)) throw new Error(`${name} is not an object`);
+  return value;
 }
 
 function oneOf(value: unknown, choices: readonly unknown[], name: string): unknown {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../domain/json.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/names.ts';
 import type { Check } from '../../domain/trust.ts';
 
@@ -238,9 +238,9 @@ function readTags(claims: JsonObject): Tags | null {
   const sessionTags = new Map<string, string>();
   let transitive = claims[`${claimPrefix}tags/transitive_tag_keys`];
   if (isPresent(nested)) {
-    if (!isObject(nested)) return null;
+    if (!isJsonObject(nested)) return null;
     const tags = nested['principal_tags'] ?? {};
-    if (!isObject(tags)) return null;
+    if (!isJsonObject(tags)) return null;
     for (const [key, value] of Object.entries(tags)) {
       // One value per key, in a list.
       const values = readStrings(value);
@@ -341,10 +341,6 @@ function readStrings(value: unknown): readonly string[] | undefined {
 
 function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A claim's value as text; lists with commas. */

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { AwsRefusal } from './refusal.ts';
 
 const mostNames = 50;
@@ -63,10 +63,7 @@ export function textsIn(given: Json | undefined): readonly string[] {
 
 /** The objects of a list; nothing when it is missing. */
 export function objectsIn(given: Json | undefined): readonly JsonObject[] {
-  if (!Array.isArray(given)) return [];
-  return (given as readonly Json[]).filter(
-    (one): one is JsonObject => typeof one === 'object' && one !== null && !Array.isArray(one),
-  );
+  return Array.isArray(given) ? (given as readonly Json[]).filter(isJsonObject) : [];
 }
 
 /** How AWS words a value that breaks the API model. Never call it with a parameter's value. */

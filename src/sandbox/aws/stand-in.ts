@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JsonObject } from '../../domain/json.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import type { SandboxLogLine } from '../log.ts';
 import type { AwsAccount, Note } from './action.ts';
 import { jsonAnswer, queryAnswer, refusalAnswer, type Answer } from './answer.ts';
@@ -119,8 +119,8 @@ async function latency(account: AwsAccount, service: string, name: string): Prom
 
 function jsonParameters(call: HttpCall): JsonObject {
   try {
-    const value = JSON.parse(call.body.toString('utf8') || '{}') as unknown;
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+    const value: unknown = JSON.parse(call.body.toString('utf8') || '{}');
+    if (isJsonObject(value)) return value;
   } catch {
     // the same answer as for JSON that is not an object
   }

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 
 /** How an issuer's document may be fetched: what a careful stranger allows. */
 export interface FetchLimits {
@@ -50,9 +50,8 @@ async function readAnswer(url: string, response: Response, limits: FetchLimits):
   const text = await readLimited(response, limits.maximumBytes);
   if (text === null) return unusable(`${url} answers with more than ${limits.maximumBytes} bytes`);
   try {
-    const value = JSON.parse(text) as Json;
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return { ok: true, value: value as JsonObject };
+    const value: unknown = JSON.parse(text);
+    if (isJsonObject(value)) return { ok: true, value };
   } catch {
     // falls through to the same answer as JSON that is not an object
   }

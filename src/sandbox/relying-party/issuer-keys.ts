@@ -1,5 +1,5 @@
 import type { JWK } from 'jose';
-import type { Json } from '../../domain/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { defaultFetchLimits, fetchJson, type FetchLimits } from './fetch-json.ts';
 
 /** How a relying party reads the keys of one issuer. */
@@ -151,11 +151,7 @@ function reachable(jwksUri: string, options: IssuerKeysOptions): string | null {
 function readKeySet(url: string, keys: Json | undefined): KeySet {
   if (!Array.isArray(keys)) return unusable(`${url} has no member "keys" with a list`);
   const known = (keys as readonly Json[]).filter(
-    (key): key is JWK & { [key: string]: Json } =>
-      typeof key === 'object' &&
-      key !== null &&
-      !Array.isArray(key) &&
-      ['RSA', 'EC'].includes(String((key as JWK).kty)),
+    (key): key is JWK & JsonObject => isJsonObject(key) && (key['kty'] === 'RSA' || key['kty'] === 'EC'),
   );
   if (known.length === 0) return unusable(`${url} publishes no RSA or EC key`);
   for (const kty of ['RSA', 'EC']) {

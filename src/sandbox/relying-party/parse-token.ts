@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 
 /** A compact JWS taken apart; nothing about it has been verified yet. */
 export interface ParsedToken {
@@ -63,16 +63,16 @@ interface ReadObject {
 }
 
 function readObject(text: string): ReadObject | string {
-  let value: Json;
+  let value: unknown;
   try {
-    value = JSON.parse(text) as Json;
+    value = JSON.parse(text);
   } catch {
     return 'is not JSON';
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not a JSON object';
+  if (!isJsonObject(value)) return 'is not a JSON object';
   const { duplicate, numberLiterals } = inspectMembers(text);
   if (duplicate !== null) return `has the member ${JSON.stringify(duplicate)} twice`;
-  return { value: value as JsonObject, numberLiterals };
+  return { value, numberLiterals };
 }
 
 /**
