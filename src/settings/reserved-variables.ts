@@ -108,6 +108,17 @@ export const reservedVariables: readonly ReservedVariables[] = [
     mend: 'set it in your own environment, or run "terraform workspace select"',
   },
   {
+    names: [
+      'TF_CLI_ARGS',
+      'TF_CLI_ARGS_apply',
+      'TF_CLI_ARGS_destroy',
+      'TERRAGRUNT_NON_INTERACTIVE',
+      'TG_NON_INTERACTIVE',
+    ],
+    reason: 'it can answer the question before an apply, as -auto-approve does',
+    mend: 'set it in your own environment, or give the arguments on the command line',
+  },
+  {
     names: ['TF_VAR_tfc_*_dynamic_credentials', 'TFC_WORKLOAD_IDENTITY_TOKEN*'],
     reason: 'Hallpass fills it',
     mend: 'leave it out',
