@@ -1,6 +1,6 @@
+import { fits } from '../domain/glob.ts';
 import type { Phase } from '../domain/workload.ts';
 import type { AuditRecord, Outcome, WorkloadRecord } from './event.ts';
-import { globMatches, globOrPart } from './glob.ts';
 
 /** Which records are wanted; every member that is set must hold. */
 export interface AuditFilter {
@@ -28,10 +28,10 @@ const conditions: Conditions = {
   until: (record, wanted) => record.at <= wanted.toISOString(),
   workspace: (record, wanted) => record.workload !== null && workspaceMatches(wanted, record.workload),
   phase: (record, wanted) => record.workload?.phase === wanted,
-  role: (record, wanted) => 'offered' in record && record.offered !== null && globOrPart(wanted, record.offered),
-  actor: (record, wanted) => record.actor !== null && globOrPart(wanted, record.actor.name),
+  role: (record, wanted) => 'offered' in record && record.offered !== null && fitsOrHolds(wanted, record.offered),
+  actor: (record, wanted) => record.actor !== null && fitsOrHolds(wanted, record.actor.name),
   outcome: (record, wanted) => record.outcome === wanted,
-  type: (record, wanted) => globMatches(wanted, record.type),
+  type: (record, wanted) => fits(wanted, record.type),
 };
 
 /** Whether a record is wanted. Pure. */
@@ -46,7 +46,12 @@ function workspaceMatches(pattern: string, workload: WorkloadRecord): boolean {
   const slashes = pattern.split('/').length - 1;
   const path = [workload.organization, workload.project ?? '', workloadName(workload)];
   const names = [[path[2]], [path[0], path[2]], path][slashes];
-  return names !== undefined && globMatches(pattern, names.join('/'));
+  return names !== undefined && fits(pattern, names.join('/'));
+}
+
+/** A pattern when it has `*` or `?`, else a part of the text. */
+function fitsOrHolds(pattern: string, text: string): boolean {
+  return /[*?]/.test(pattern) ? fits(pattern, text) : text.includes(pattern);
 }
 
 /** What a workload is called within its organization: the workspace, the module, or stack and deployment. */

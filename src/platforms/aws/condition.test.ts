@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { assert as check, constantFrom, property, string, array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../domain/json.ts';
-import { conditionContext, decideCondition, operatorNames, readOperator } from './condition.ts';
+import { conditionContext } from './condition-context.ts';
+import { decideCondition, operatorNames, readOperator } from './condition.ts';
 import { readAwsTrustPolicy } from './trust-policy.ts';
 
 interface OperatorVector {

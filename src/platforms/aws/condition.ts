@@ -1,7 +1,8 @@
 import { isIP, BlockList } from 'node:net';
 import { quoted } from '../../domain/names.ts';
 import type { CheckResult } from '../../domain/trust.ts';
-import { codePoints, fitsGlob, globOf, type Glob } from './glob.ts';
+import { codePoints, fitsGlob, globOf, type Glob } from '../../domain/glob.ts';
+import type { ConditionContext } from './condition-context.ts';
 import { expand, type PolicyVersion } from './policy-variable.ts';
 
 /** One key of one operator of a `Condition` block. */
@@ -18,15 +19,6 @@ export interface ConditionOperator {
   readonly set: 'ForAnyValue' | 'ForAllValues' | null;
   readonly base: string;
   readonly ifExists: boolean;
-}
-
-/** What the request brings, by lower-case key. */
-export interface ConditionContext {
-  readonly values: ReadonlyMap<string, readonly string[]>;
-  /** Keys that hold sets; they cannot fill a policy variable. */
-  readonly multiValued: ReadonlySet<string>;
-  /** Keys that AWS has and we do not know: every comparison with them is `unknown`. */
-  readonly unknown: ReadonlySet<string>;
 }
 
 /** The outcome of one condition, for a row of the verdict. */
@@ -48,24 +40,6 @@ interface Family {
   readonly wildcards?: true;
   /** Compares one value of the policy with one of the request. */
   readonly matches: (wanted: Glob, actual: string) => Truth;
-}
-
-/**
- * Puts together what a request brings: a string is a single-valued key, a list a multi-valued one, undefined is absent.
- */
-export function conditionContext(
-  entries: Iterable<readonly [string, string | readonly string[] | undefined]>,
-  unknownKeys: Iterable<string> = [],
-): ConditionContext {
-  const values = new Map<string, readonly string[]>();
-  const multiValued = new Set<string>();
-  for (const [key, value] of entries) {
-    if (value === undefined) continue;
-    if (typeof value !== 'string') multiValued.add(key.toLowerCase());
-    values.set(key.toLowerCase(), typeof value === 'string' ? [value] : value);
-  }
-  const unknown = new Set([...unknownKeys].map((key) => key.toLowerCase()).filter((key) => !values.has(key)));
-  return { values, multiValued, unknown };
 }
 
 const text = (glob: Glob): string => String.fromCodePoint(...glob);

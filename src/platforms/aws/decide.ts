@@ -1,7 +1,8 @@
 import { quoted } from '../../domain/names.ts';
 import type { Check, CheckResult } from '../../domain/trust.ts';
-import { decideCondition, type ConditionContext } from './condition.ts';
-import { codePoints, fits, fitsGlob } from './glob.ts';
+import type { ConditionContext } from './condition-context.ts';
+import { decideCondition } from './condition.ts';
+import { codePoints, fits, fitsGlob } from '../../domain/glob.ts';
 import type { Patterns, PolicyDocument, Statement } from './policy-document.ts';
 import { expand, type PolicyVersion } from './policy-variable.ts';
 

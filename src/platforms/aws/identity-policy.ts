@@ -1,6 +1,6 @@
 import { quoted } from '../../domain/names.ts';
 import type { Verdict } from '../../domain/trust.ts';
-import { conditionContext } from './condition.ts';
+import { conditionContext } from './condition-context.ts';
 import { checkAction, checkResource, decideAction, judgeStatement, reasonsAgainst } from './decide.ts';
 import { readPolicyDocument, type PolicyDocument, type PolicyKind } from './policy-document.ts';
 

@@ -1,5 +1,5 @@
-import type { ConditionContext } from './condition.ts';
-import { codePoints, globOf, type Glob } from './glob.ts';
+import type { ConditionContext } from './condition-context.ts';
+import { codePoints, globOf, type Glob } from '../../domain/glob.ts';
 
 /** The policy language's versions; variables exist in the newer one only. A document without one is of the older. */
 export type PolicyVersion = '2012-10-17' | '2008-10-17';

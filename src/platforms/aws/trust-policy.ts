@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/names.ts';
 import type { Check, CheckResult, Verdict } from '../../domain/trust.ts';
-import { conditionContext, type ConditionContext } from './condition.ts';
+import { conditionContext, type ConditionContext } from './condition-context.ts';
 import { checkAction, decideAction, judgeStatement, opposite, reasonsAgainst } from './decide.ts';
-import { fits } from './glob.ts';
+import { fits } from '../../domain/glob.ts';
 import { readPolicyDocument, type PolicyDocument, type PolicyKind, type Statement } from './policy-document.ts';
 import { hostOf, judgeWebIdentity, type AwsError, type AwsTokenGate, type AwsWebIdentity } from './web-identity.ts';
 

@@ -42,7 +42,19 @@ describe('fits', () => {
     ['é', 'e\u0301'],
     ['a.c', 'abc'],
     ['[a]', 'a'],
+    ['payments-*', 'payments'],
+    ['payments-*', 'my-payments-prod'],
+    ['*prod', 'payments-prod2'],
+    ['p?d', 'pd'],
   ])('%j does not fit %j', (pattern, value) => expect(fits(pattern, value)).toBe(false));
+
+  it.each([
+    ['', ''],
+    ['*', ''],
+    ['payments-*', 'payments-prod'],
+    ['payments-*', 'payments-'],
+    ['p?d', 'pod'],
+  ])('%j fits %j', (pattern, value) => expect(fits(pattern, value)).toBe(true));
 
   it('takes a character outside the basic plane as one', () => expect(fits('?', '\u{1F511}')).toBe(true));
 

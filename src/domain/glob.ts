@@ -49,7 +49,9 @@ export function fitsGlob(glob: Glob, value: readonly number[]): boolean {
   return inGlob === glob.length;
 }
 
-/** {@link fitsGlob} for two texts. */
+/**
+ * Whether a whole text matches a pattern in which `*` stands for any characters and `?` for one. No pattern can hang it.
+ */
 export function fits(pattern: string, value: string): boolean {
   return fitsGlob(globOf(pattern), codePoints(value));
 }
