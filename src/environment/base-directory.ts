@@ -56,6 +56,11 @@ export async function findDiskBases(): Promise<string[]> {
   return ours.flat();
 }
 
+/** Whether a path is one that {@link openDiskBase} makes, there or not. */
+export async function isDiskBase(path: string): Promise<boolean> {
+  return diskBases(await realpath(disk).catch(() => disk)).includes(path);
+}
+
 function diskBases(parent: string): string[] {
   const first = join(parent, `hallpass-tmp-${process.getuid!()}`);
   return [first, ...Array.from({ length: mostDiskBases - 1 }, (_, index) => `${first}-${index + 2}`)];

@@ -1,5 +1,15 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -10,7 +20,7 @@ import { describeWith, program } from '../../test/support/programs.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { phaseDirectory } from './directory.ts';
 import { clearLeftovers } from './leftovers.ts';
-import { readOwner, writeOwner } from './owner.ts';
+import { ownerNote, readOwner, writeOwner } from './owner.ts';
 import type { PhaseEvent } from './phase.ts';
 import { isRunning, noteProcess } from './process-table.ts';
 import { openPhase, runPhase } from './run-phase.ts';
@@ -62,6 +72,13 @@ async function noted(slot: string) {
     if (note?.child) return note;
     await sleep(10);
   }
+}
+
+/** A note as a dead Hallpass leaves it. */
+async function leaveNote(directory: string): Promise<void> {
+  mkdirSync(join(directory, '.hallpass'), { mode: 0o700 });
+  const gone = { pid: process.pid, startTime: '1' };
+  await writeOwner(directory, { ...ownerNote({ lease: '', now: new Date() }), hallpass: gone });
 }
 
 /** A command that works in steps and, when interrupted, finishes in order: as Terraform does in an apply. */
@@ -248,6 +265,58 @@ describe('clearing', () => {
     expect(await clearing({ runDirectory }).clear()).toEqual({ directories: [stale], orphans: 0 });
     await running;
     expect(phase.stdout()).toBe('ready\nfine\n');
+  });
+
+  it("is not led by a forged note to processes that are no phase's, nor through links to files that are not its own", async () => {
+    const runDirectory = temporaryDirectory('clear');
+    const shared = temporaryDirectory('shared');
+    const keys = join(shared, 'keys.json');
+    writeFileSync(keys, 'precious');
+    const victim = spawn('sleep', ['30'], { env: { PATH: process.env['PATH'], TMPDIR: shared } });
+    onTestFinished(() => void victim.kill());
+    await once(victim, 'spawn');
+    const forged = join(runDirectory, 'hallpass-abcdefghij');
+    mkdirSync(join(forged, '.hallpass'), { recursive: true, mode: 0o700 });
+    const gone = { pid: process.pid, startTime: '1' };
+    const note = { ...ownerNote({ lease: '', now: new Date() }), hallpass: gone, child: noteProcess(victim.pid!) };
+    await writeOwner(forged, { ...note, child: null, temporaryDirectory: shared });
+    for (const name of [`owner.json.${process.pid}`]) symlinkSync(keys, join(forged, '.hallpass', name));
+    expect(await clearing({ runDirectory }, 100).clear()).toEqual({ directories: [forged], orphans: 0 });
+    expect(noteProcess(victim.pid!)).not.toBeNull();
+    // With something to interrupt, the note is written anew.
+    mkdirSync(join(forged, '.hallpass'), { recursive: true, mode: 0o700 });
+    await writeOwner(forged, note);
+    symlinkSync(keys, join(forged, '.hallpass', `owner.json.${process.pid}`));
+    expect(await clearing({ runDirectory }, 100).clear()).toMatchObject({ orphans: 1 });
+    expect(readFileSync(keys, 'utf8')).toBe('precious');
+  });
+
+  it.each<[string, (own: string, elsewhere: string) => void]>([
+    ['a link as its own part', (own, elsewhere) => symlinkSync(elsewhere, own)],
+    [
+      'a link as its note',
+      (own, elsewhere) => {
+        mkdirSync(own, { mode: 0o700 });
+        symlinkSync(join(elsewhere, 'owner.json'), join(own, 'owner.json'));
+      },
+    ],
+    [
+      'a pipe as its note',
+      (own) => {
+        mkdirSync(own, { mode: 0o700 });
+        execFileSync('mkfifo', ['-m', '600', join(own, 'owner.json')]);
+      },
+    ],
+  ])('takes a directory with %s for one without a note', async (_name, make) => {
+    const runDirectory = temporaryDirectory('clear');
+    const elsewhere = temporaryDirectory('elsewhere');
+    await leaveNote(elsewhere);
+    const forged = join(runDirectory, 'hallpass-abcdefghij');
+    mkdirSync(forged, { mode: 0o700 });
+    make(join(forged, '.hallpass'), join(elsewhere, '.hallpass'));
+    expect(await readOwner(forged)).toBeNull();
+    await clearing({ runDirectory }).clear();
+    expect(readdirSync(join(elsewhere, '.hallpass'))).toEqual(['owner.json']);
   });
 
   it('takes a process with the same number but another start for dead', () => {

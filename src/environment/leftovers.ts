@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { AuditLog } from '../audit/log.ts';
 import { withLock } from '../files/lock.ts';
-import { findBase, findDiskBases } from './base-directory.ts';
+import { findBase, findDiskBases, isDiskBase } from './base-directory.ts';
 import { isSlotName, removeSlot, slotState } from './directory.ts';
 import { commandOf, isSamePhase, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
 import type { EnvironmentSettings, PhaseEvent } from './phase.ts';
@@ -144,7 +144,8 @@ const lookMilliseconds = 100;
 /** Interrupts what still runs, once, and after the grace kills the rest. */
 async function endOrphans(directory: string, note: OwnerNote, options: LeftoversOptions): Promise<number> {
   if (note.bootId !== bootId() || note.pidNamespace !== pidNamespace()) return 0;
-  const left = (): readonly ProcessNote[] => remaining(note);
+  const temporaryDirectory = (await isPhaseDirectory(note.temporaryDirectory)) ? note.temporaryDirectory : null;
+  const left = (): readonly ProcessNote[] => remaining(note, temporaryDirectory);
   if (left().length === 0) return 0;
   if (note.interruptedAt === null) {
     await writeOwner(directory, { ...note, interruptedAt: options.now().toISOString() });
@@ -160,10 +161,16 @@ async function endOrphans(directory: string, note: OwnerNote, options: Leftovers
   return 1;
 }
 
+/** Only a TMPDIR of ours tells a phase's processes: a forged note could name one that all of the user's share. */
+async function isPhaseDirectory(temporaryDirectory: string): Promise<boolean> {
+  const slot = dirname(temporaryDirectory);
+  return isSlotName(basename(slot)) && (await isDiskBase(dirname(slot)));
+}
+
 /** A session is looked at only while its leader lives: later its number may be another's. */
-function remaining(note: OwnerNote): readonly ProcessNote[] {
+function remaining(note: OwnerNote, temporaryDirectory: string | null): readonly ProcessNote[] {
   const noted = [note.command, note.init, note.child].filter((one) => one !== null && isRunning(one)) as ProcessNote[];
   const session = note.child !== null && isRunning(note.child) ? note.child.pid : null;
-  const found = processesOfPhase(session, note.temporaryDirectory);
+  const found = processesOfPhase(session, temporaryDirectory);
   return [...noted, ...found.filter((one) => !noted.some((other) => other.pid === one.pid))];
 }

@@ -1,5 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { lstat, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readPrivateFile } from '../files/private-file.ts';
 import { bootId, isRunning, noteProcess, pidNamespace, type ProcessNote } from './process-table.ts';
 
 /** The part of a private directory that is Hallpass' own: its note and raw output. Hidden from the child under `mask`. */
@@ -79,10 +81,14 @@ export function ownerNote(about: { lease: string; now: Date }): OwnerNote {
   };
 }
 
-/** Reads the note of a private directory; null when there is none, or it cannot be read. */
+/**
+ * Reads the note of a private directory; null when there is none, or it cannot be read. Follows no links: a command could
+ * have made a directory that looks like one of ours, to have its next reader or writer reach what it cannot.
+ */
 export async function readOwner(directory: string): Promise<OwnerNote | null> {
   try {
-    const text = await readFile(join(directory, ownPart, 'owner.json'), 'utf8');
+    if (!(await lstat(join(directory, ownPart))).isDirectory()) return null;
+    const text = await readPrivateFile(join(directory, ownPart, 'owner.json'), 'the note of a phase');
     const note = JSON.parse(text) as Record<string, unknown>;
     const isWhole = Object.entries(members).every(([name, check]) => check(note[name]));
     return isWhole ? (note as unknown as OwnerNote) : null;
@@ -91,11 +97,11 @@ export async function readOwner(directory: string): Promise<OwnerNote | null> {
   }
 }
 
-/** Writes the note so that a reader sees the old or the new one, never a part. */
+/** Writes the note so that a reader sees the old or the new one, never a part. Writes through no link. */
 export async function writeOwner(directory: string, note: OwnerNote): Promise<void> {
   const path = join(directory, ownPart, 'owner.json');
-  const temporary = `${path}.${process.pid}`;
-  await writeFile(temporary, JSON.stringify(note), { mode: 0o600 });
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(temporary, JSON.stringify(note), { mode: 0o600, flag: 'wx' });
   await rename(temporary, path);
 }
 

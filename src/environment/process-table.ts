@@ -53,13 +53,16 @@ export function childrenOf(pid: number): readonly ProcessNote[] {
 
 /**
  * The processes that a phase has left behind: those of the session that its child led, and those that carry the
- * phase's own TMPDIR in their environment. Known by what they hold, never by name.
+ * phase's own TMPDIR, where it is known, in their environment. Known by what they hold, never by name.
  */
-export function processesOfPhase(session: number | null, temporaryDirectory: string): readonly ProcessNote[] {
-  const marker = `TMPDIR=${temporaryDirectory}`;
+export function processesOfPhase(session: number | null, temporaryDirectory: string | null): readonly ProcessNote[] {
+  const marker = temporaryDirectory === null ? null : `TMPDIR=${temporaryDirectory}`;
   return allProcesses()
     .filter((state) => !state.isOver && state.pid !== process.pid)
-    .filter((state) => hasVariable(state.pid, marker) || (state.session === session && isReadable(state.pid)))
+    .filter(
+      (state) =>
+        (marker !== null && hasVariable(state.pid, marker)) || (state.session === session && isReadable(state.pid)),
+    )
     .map(({ pid, startTime }) => ({ pid, startTime }));
 }
 
