@@ -1,4 +1,6 @@
 import type { JsonObject } from '../../domain/json.ts';
+import { issuerHost } from '../../platforms/aws/arn.ts';
+import { defaultAwsAudience } from '../../platforms/aws/configure.ts';
 
 /** The world of the demo: one account, one workspace, a role for each phase. */
 export const demoNames = { organization: 'acme', project: 'payments', workspace: 'payments-prod' } as const;
@@ -7,7 +9,6 @@ const account = '111122223333';
 export const demoRegion = 'us-east-1';
 export const parameterName = '/payments/greeting';
 const parameterArn = `arn:aws:ssm:${demoRegion}:${account}:parameter${parameterName}`;
-const audience = 'aws.workload.identity';
 
 export const roleArn = (phase: 'plan' | 'apply'): string => `arn:aws:iam::${account}:role/payments-${phase}`;
 
@@ -20,7 +21,7 @@ export const demoVariables: ReadonlyMap<string, string> = new Map([
 
 /** The stand-in's account: native IAM documents, as one would write them for the real AWS. */
 export function sandboxConfiguration(issuerUrl: string): JsonObject {
-  const host = issuerUrl.replace(/^https?:\/\//, '');
+  const host = issuerHost(issuerUrl);
   const trust = (phase: 'plan' | 'apply'): JsonObject => ({
     Version: '2012-10-17',
     Statement: [
@@ -30,7 +31,7 @@ export function sandboxConfiguration(issuerUrl: string): JsonObject {
         Action: 'sts:AssumeRoleWithWebIdentity',
         Condition: {
           StringEquals: {
-            [`${host}:aud`]: audience,
+            [`${host}:aud`]: defaultAwsAudience,
             // The whole subject: StringLike "…:workspace:payments-prod*" would let payments-prod2 in.
             [`${host}:sub`]:
               `organization:${demoNames.organization}:project:${demoNames.project}` +
@@ -52,7 +53,7 @@ export function sandboxConfiguration(issuerUrl: string): JsonObject {
     aws: {
       account,
       region: demoRegion,
-      providers: [{ url: issuerUrl, client_ids: [audience] }],
+      providers: [{ url: issuerUrl, client_ids: [defaultAwsAudience] }],
       roles: [
         { name: 'payments-plan', trust_policy: trust('plan'), policies: [may(reading)] },
         { name: 'payments-apply', trust_policy: trust('apply'), policies: [may(writing)] },

@@ -3,6 +3,7 @@ import { SettingsError, UsageError } from '../../domain/errors.ts';
 import { checkedName, quoted } from '../../domain/names.ts';
 import type { Phase } from '../../domain/workload.ts';
 import { checkedIssuerUrl } from '../../identity/issuer-url.ts';
+import { defaultAwsAudience } from '../../platforms/aws/configure.ts';
 import { defaultProject } from '../../settings/identity-choice.ts';
 
 /** All that `hallpass init` needs to know, checked. */
@@ -202,16 +203,13 @@ export function checkedAnswers(
     awsAccount: value('awsAccount')!,
     partition: value('partition') ?? partitionOf(region),
     region,
-    audience: value('audience') ?? defaultAudience,
+    audience: value('audience') ?? defaultAwsAudience,
     stateBucket: value('stateBucket') ?? null,
     stateKey: value('stateKey') ?? `${workspace}/terraform.tfstate`,
     stateLockTable: value('stateLockTable') ?? null,
     hasProvider,
   };
 }
-
-/** The audience that Hallpass and HCP Terraform take for AWS when nothing is set. */
-export const defaultAudience = 'aws.workload.identity';
 
 /** Questions without which nothing can be written. */
 export const requiredQuestions = questions.filter(({ isOptional }) => !isOptional);
@@ -240,9 +238,4 @@ export function roleName({ organization, project, workspace }: Answers, phase: P
 /** The ARN that the role of one phase will have. */
 export function roleArn(answers: Answers, phase: Phase): string {
   return `arn:${answers.partition}:iam::${answers.awsAccount}:role/${roleName(answers, phase)}`;
-}
-
-/** How AWS calls the issuer in ARNs and condition keys: the URL without its scheme. */
-export function issuerHost(issuer: string): string {
-  return issuer.replace(/^https?:\/\//, '');
 }

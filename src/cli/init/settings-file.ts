@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
-import { type Answers, defaultAudience, roleArn } from './answers.ts';
+import { defaultAwsAudience } from '../../platforms/aws/configure.ts';
+import { type Answers, roleArn } from './answers.ts';
 
 /** The text of the `hallpass.yaml` that the answers make. Pure. */
 export function settingsFileText(answers: Answers): string {
@@ -16,7 +17,7 @@ export function settingsFileText(answers: Answers): string {
     '  TFC_AWS_PROVIDER_AUTH: "true"',
     `  TFC_AWS_PLAN_ROLE_ARN: ${scalar(roleArn(answers, 'plan'))}`,
     `  TFC_AWS_APPLY_ROLE_ARN: ${scalar(roleArn(answers, 'apply'))}`,
-    ...(answers.audience === defaultAudience
+    ...(answers.audience === defaultAwsAudience
       ? []
       : [`  TFC_AWS_WORKLOAD_IDENTITY_AUDIENCE: ${scalar(answers.audience)}`]),
     '  # A secret for a provider, taken from your own environment or from a file:',

@@ -1,5 +1,6 @@
 import type { Phase } from '../../domain/workload.ts';
-import { type Answers, issuerHost, roleName } from './answers.ts';
+import { issuerHost } from '../../platforms/aws/arn.ts';
+import { type Answers, roleName } from './answers.ts';
 import { hclString } from './hcl.ts';
 
 /** A file to be written, with a path relative to where `init` works. */

@@ -1,4 +1,4 @@
-import { hostOf } from './web-identity.ts';
+import { issuerHost } from './arn.ts';
 
 /** Our side of a refused exchange, as far as it may be shown. */
 export interface OfferedToAws {
@@ -166,7 +166,7 @@ export function likelyCauses(code: string, message: string, offered: OfferedToAw
     role: offered.role,
     account: offered.role.split(':')[4] ?? '',
     iss: offered.iss,
-    host: hostOf(offered.iss),
+    host: issuerHost(offered.iss),
     aud: offered.aud,
     sub: offered.sub,
   };

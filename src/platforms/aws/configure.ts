@@ -1,4 +1,8 @@
+import { accountOfRole } from './arn.ts';
 import type { VariableReader, VariableTable } from '../variables.ts';
+
+/** Who tokens are for when nothing is set, as in HCP Terraform. */
+export const defaultAwsAudience = 'aws.workload.identity';
 
 /** The variables of AWS. */
 export const awsVariables: VariableTable = {
@@ -16,7 +20,7 @@ export const awsVariables: VariableTable = {
     },
     {
       name: 'WORKLOAD_IDENTITY_AUDIENCE',
-      fallback: 'aws.workload.identity',
+      fallback: defaultAwsAudience,
       since: '1.7.0',
       about: '`aud` of the token; must be among the client ids of the OIDC provider in IAM',
     },
@@ -29,9 +33,6 @@ export interface AwsConfiguration {
   readonly audience: string;
 }
 
-// Account: 12 digits. Path and name: the characters that IAM allows; 20–2048 is the range of RoleArn in the STS model.
-const roleArn = /^arn:(aws|aws-[a-z-]+):iam::(\d{12}):role\/([\x21-\x7e]+\/)?[\w+=,.@-]{1,64}$/;
-
 /**
  * Variables → checked configuration. Pure.
  *
@@ -40,7 +41,7 @@ const roleArn = /^arn:(aws|aws-[a-z-]+):iam::(\d{12}):role\/([\x21-\x7e]+\/)?[\w
  */
 export function configureAws(read: VariableReader): AwsConfiguration {
   const role = read.required('ROLE_ARN');
-  if (role.value.length < 20 || role.value.length > 2048 || !roleArn.test(role.value)) {
+  if (accountOfRole(role.value) === null) {
     throw read.invalid(
       role,
       `is ${JSON.stringify(shortened(role.value))}, which is not the ARN of an IAM role`,

@@ -1,11 +1,12 @@
 import type { JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/names.ts';
 import type { Check, CheckResult, Verdict } from '../../domain/trust.ts';
+import { issuerHost } from './arn.ts';
 import { conditionContext, type ConditionContext } from './condition-context.ts';
 import { checkAction, decideAction, judgeStatement, opposite, reasonsAgainst } from './decide.ts';
 import { fits } from '../../domain/glob.ts';
 import { readPolicyDocument, type PolicyDocument, type PolicyKind, type Statement } from './policy-document.ts';
-import { hostOf, judgeWebIdentity, type AwsError, type AwsTokenGate, type AwsWebIdentity } from './web-identity.ts';
+import { judgeWebIdentity, type AwsError, type AwsTokenGate, type AwsWebIdentity } from './web-identity.ts';
 
 /** A role's trust policy, read and checked. */
 export type AwsTrustPolicy = PolicyDocument;
@@ -159,7 +160,7 @@ const unknownKeys = [
  * under the issuer's host; no other claim.
  */
 function trustContext(request: AwsTrustRequest, identity: AwsWebIdentity): ConditionContext {
-  const host = hostOf(request.provider.url);
+  const host = issuerHost(request.provider.url);
   const roleTags = Object.entries(request.roleTags ?? {});
   const hasTags = identity.sessionTags.size > 0;
   const now = request.at;

@@ -54,11 +54,6 @@ export interface AwsGateOutcome {
 const claimPrefix = 'https://aws.amazon.com/';
 const notAToken = 'The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)';
 
-/** The issuer without its scheme: the HOST of condition keys and provider ARNs, path included. */
-export function hostOf(issuer: string): string {
-  return issuer.replace(/^https?:\/\//, '');
-}
-
 /**
  * Judges a token's claims as STS does before it looks at the trust policy: issuer, required claims, times, audience,
  * tags, `roles` claim. The signature is the caller's part. Pure; the order is not published and taken from what is

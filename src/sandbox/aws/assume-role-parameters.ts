@@ -1,3 +1,4 @@
+import { accountOfRole } from '../../platforms/aws/arn.ts';
 import { AwsRefusal } from './refusal.ts';
 
 /** What a caller of AssumeRoleWithWebIdentity asks for, checked for form. */
@@ -54,8 +55,8 @@ export function readAssumeRoleParameters(parameters: URLSearchParams): AssumeRol
   }
   refuseUnmodelled(parameters);
   const roleArn = parameters.get('RoleArn')!;
-  const roleAccount = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?:[\x21-\x7e]+\/)?[\w+=,.@-]{1,64}$/.exec(roleArn)?.[1];
-  if (roleAccount === undefined)
+  const roleAccount = accountOfRole(roleArn);
+  if (roleAccount === null)
     throw new AwsRefusal('ValidationError', 400, 'Request ARN is invalid', {
       reasons: [`${roleArn} is not the ARN of a role`],
     });

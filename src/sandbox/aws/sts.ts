@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
+import { issuerHost } from '../../platforms/aws/arn.ts';
 import { readAwsIdentityPolicy, type AwsIdentityPolicy } from '../../platforms/aws/identity-policy.ts';
 import type { AwsWebIdentity } from '../../platforms/aws/web-identity.ts';
 import type { AwsRole } from '../config.ts';
@@ -108,7 +109,7 @@ function sessionContext(
   provider: Provider,
   account: string,
 ): SessionFacts['context'] {
-  const host = provider.url.replace(/^https?:\/\//, '');
+  const host = issuerHost(provider.url);
   const own = new Set([...identity.sessionTags.keys()].map((key) => key.toLowerCase()));
   const roleTags = Object.entries(role.tags).filter(([key]) => !own.has(key.toLowerCase()));
   const tags = [...roleTags, ...identity.sessionTags].map(

@@ -1,3 +1,4 @@
+import { issuerHost } from '../../platforms/aws/arn.ts';
 import { decideAwsTrust, type AwsTrustRequest } from '../../platforms/aws/trust-policy.ts';
 import { judgeWebIdentity, type AwsError, type AwsWebIdentity } from '../../platforms/aws/web-identity.ts';
 import type { Check } from '../../domain/trust.ts';
@@ -58,7 +59,7 @@ export function trustedIdentity(
 
 /** The ARN of the provider object: its URL without the scheme is part of it. */
 export function providerArn(provider: Provider, account: string): string {
-  return `arn:aws:iam::${account}:oidc-provider/${provider.url.replace(/^https?:\/\//, '')}`;
+  return `arn:aws:iam::${account}:oidc-provider/${issuerHost(provider.url)}`;
 }
 
 function failures(checks: readonly Check[]): readonly string[] {
