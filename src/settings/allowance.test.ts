@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
@@ -6,7 +6,7 @@ import { openAuditLog } from '../audit/log.ts';
 import { AppError } from '../domain/errors.ts';
 import { allowancesFile, changesSinceAllowed } from './allowance.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { recordAllowed, requireAllowed, resolveClaim, type WorkloadFlags } from './workload.ts';
+import { recordAllowed, requireAllowed, resolveClaim, resolveWorkload, type WorkloadFlags } from './workload.ts';
 
 const issuer = 'issuer: https://id.example.com\n';
 const full = `${issuer}organization: acme\nproject: payments\nworkspace: web\n`;
@@ -151,6 +151,15 @@ describe('an identity that a file claims', () => {
     await allow(settings);
     expect(await refusal(settings)).toBeNull();
     expect((await refusal({ ...settings, workingDirectory: join(repo, 'prod') }))?.code).toBe('identity_not_allowed');
+  });
+
+  it('with ${dir} is the same through a link: another name for the directory is no other workspace', async () => {
+    const { repo, settings } = place(full.replace('web', '${dir}'), {}, 'dev');
+    await allow(settings);
+    symlinkSync('dev', join(repo, 'prod'));
+    const linked = { ...settings, workingDirectory: join(repo, 'prod') };
+    expect(await refusal(linked)).toBeNull();
+    expect((await resolveWorkload(linked, {})).workspace.name).toBe('dev');
   });
 
   it('is allowed for one directory: a copy elsewhere is not', async () => {

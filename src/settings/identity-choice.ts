@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Problem, SettingsError } from '../domain/errors.ts';
 import { checkedName } from '../domain/names.ts';
@@ -162,7 +162,8 @@ function refuseMissing(
 export async function filledWorkspace(workspace: Chosen, settings: Settings): Promise<string> {
   if (workspace.file === null || !isTemplate(workspace.value)) return workspace.value;
   return fillTemplate(workspace.value, {
-    dir: directoryName(settings.workingDirectory),
+    // The real one, for which it was allowed: a link beside it (terraform -chdir=LINK) must not give it another name.
+    dir: directoryName(await realpath(settings.workingDirectory).catch(() => settings.workingDirectory)),
     'terraform.workspace': uses(workspace.value, 'terraform.workspace') ? await selectedWorkspace(settings) : '',
   });
 }
