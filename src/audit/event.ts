@@ -1,6 +1,6 @@
 import type { JsonObject } from '../domain/json.ts';
 import type { Actor } from '../domain/lease.ts';
-import type { Claims, IdentityToken, TokenPurpose } from '../domain/token.ts';
+import type { Claims, TokenPurpose } from '../domain/token.ts';
 import type { Phase, Workload } from '../domain/workload.ts';
 
 /** How it ended: done, refused by somebody's rule, or failed for another reason. */
@@ -69,22 +69,14 @@ interface Common {
   readonly hash: string;
 }
 
-interface Purpose {
-  /** `aws`, …, or `manual`. */
-  readonly platform: string;
-  readonly tag: string | null;
-  /** The role or the like that the token was offered to. */
-  readonly offered: string | null;
-}
-
 /** A token was signed and released. */
-export interface TokenMinted extends Common, Purpose {
+export interface TokenMinted extends Common, TokenPurpose {
   readonly type: 'token_minted';
   readonly token: TokenRecord;
 }
 
 /** A token was asked for and not given. */
-export interface TokenRefused extends Common, Purpose {
+export interface TokenRefused extends Common, TokenPurpose {
   readonly type: 'token_refused';
   readonly audience: string;
   /** Our error code, such as `identity_not_allowed`. */
@@ -94,7 +86,7 @@ export interface TokenRefused extends Common, Purpose {
 }
 
 /** A platform did not accept a token. */
-export interface ExchangeRefused extends Common, Purpose {
+export interface ExchangeRefused extends Common, TokenPurpose {
   readonly type: 'exchange_refused';
   /** Of the token that was refused, where it is known. */
   readonly jti: string | null;
@@ -234,55 +226,3 @@ type OmitEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 
 /** An event as its maker hands it in; the log adds time, id and place in the chain. */
 export type NewAuditEvent = OmitEach<AuditEvent, Sealed>;
-
-/** A workload as it stands in records. */
-export function workloadRecord(workload: Workload): WorkloadRecord {
-  const organization = { organization: workload.organization.name, organization_id: workload.organization.id };
-  const nowhere = { project: null, project_id: null, workspace: null, workspace_id: null };
-  switch (workload.kind) {
-    case 'workspace_run':
-      return {
-        kind: workload.kind,
-        ...organization,
-        project: workload.project.name,
-        project_id: workload.project.id,
-        workspace: workload.workspace.name,
-        workspace_id: workload.workspace.id,
-        run_id: workload.runId,
-        phase: workload.phase,
-      };
-    case 'module_test':
-      return {
-        kind: workload.kind,
-        ...organization,
-        ...nowhere,
-        module: workload.module,
-        run_id: workload.runId,
-        phase: 'plan',
-      };
-    case 'stack_deployment':
-      return {
-        kind: workload.kind,
-        ...organization,
-        ...nowhere,
-        project: workload.project.name,
-        project_id: workload.project.id,
-        stack: workload.stack.name,
-        stack_id: workload.stack.id,
-        deployment: workload.deployment,
-        run_id: workload.planId,
-        phase: workload.operation,
-      };
-  }
-}
-
-/** What of a token may stand in a record. */
-export function tokenRecord(token: Omit<IdentityToken, 'compact' | 'expiresAt'>): TokenRecord {
-  const { jti, sub, aud, exp } = token.claims;
-  return { jti, sub, aud, exp, kid: token.kid, sha256: token.sha256, claims: token.claims };
-}
-
-/** What a token is for, as it stands in a record. */
-export function purposeRecord(purpose: TokenPurpose): TokenPurpose {
-  return { platform: purpose.platform, tag: purpose.tag, offered: purpose.offered };
-}

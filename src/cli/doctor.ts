@@ -2,7 +2,7 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { jsonText } from '../domain/json.ts';
 import type { WorkloadFlags, WorkloadSettings } from '../settings/workload.ts';
 import { resolveWorkload } from '../settings/workload.ts';
-import type { Phase } from '../domain/workload.ts';
+import { phases, type Phase } from '../domain/workload.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 import {
   checkAllowed,
@@ -34,7 +34,7 @@ export const command: CommandFactory = (context) =>
   addWorkloadOptions(
     new Command('doctor')
       .description('Show the settings in force, check this machine, and ask the platforms why they refuse.')
-      .addOption(new Option('--phase <phase>', 'try the exchanges of this phase').choices(['plan', 'apply'] as const))
+      .addOption(new Option('--phase <phase>', 'try the exchanges of this phase').choices(phases))
       .option('--json', 'print one JSON object')
       .addHelpText('after', help),
   ).action(async ({ phase, json, ...flags }) => {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { AppError, UsageError } from '../domain/errors.ts';
-import type { Phase } from '../domain/workload.ts';
+import { phases, type Phase } from '../domain/workload.ts';
 import { effectiveArguments } from '../terraform/arguments.ts';
 import { readTerraformCommand, type TerraformCommand } from '../terraform/command.ts';
 import { hasEphemeralVariables, readConfiguration } from '../terraform/configuration.ts';
@@ -50,7 +50,7 @@ export const command: CommandFactory = (context) =>
     new Command('exec')
       .description("Run a command with the workspace's identity: a token, a role and credentials for this phase only.")
       .argument('[command...]', 'the command and its arguments, after --')
-      .addOption(new Option('--phase <phase>', 'plan (reads) or apply (writes)').choices(['plan', 'apply'] as const))
+      .addOption(new Option('--phase <phase>', 'plan (reads) or apply (writes)').choices(phases))
       .option('--pass-env <name>', 'pass this variable of yours on to the command (repeatable)', collected)
       .addOption(
         new Option('--home <which>', 'private, or your own')

@@ -2,7 +2,7 @@ import type { CredentialRequest, Refusal } from '../domain/credential.ts';
 import type { Problem } from '../domain/errors.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Claims } from '../domain/token.ts';
-import { phaseOf, type Workload } from '../domain/workload.ts';
+import { phaseOf, runIdOf, type Workload } from '../domain/workload.ts';
 import type { PhaseEvent } from '../environment/phase.ts';
 
 /** Text of Hallpass' own lines begins like this, so that they can be told from the command's. */
@@ -48,7 +48,7 @@ export function openingText(lease: Lease, requests: readonly CredentialRequest[]
     (request) => `${platformName(request)} → ${request.offered ?? `token for ${request.audience}`}`,
   );
   const identity = offers.length === 0 ? 'no credentials' : offers.join(', ');
-  return `${mark}${phaseOf(lease.workload)} as ${workloadName(lease.workload)}, ${runId(lease.workload)}; ${identity}\n`;
+  return `${mark}${phaseOf(lease.workload)} as ${workloadName(lease.workload)}, ${runIdOf(lease.workload)}; ${identity}\n`;
 }
 
 /**
@@ -81,8 +81,4 @@ function workloadName(workload: Workload): string {
     case 'stack_deployment':
       return `${workload.organization.name}/${workload.project.name}/${workload.stack.name}/${workload.deployment}`;
   }
-}
-
-function runId(workload: Workload): string {
-  return workload.kind === 'stack_deployment' ? workload.planId : workload.runId;
 }

@@ -4,6 +4,7 @@ import { parseDuration } from '../domain/duration.ts';
 import { AppError, UsageError } from '../domain/errors.ts';
 import { jsonText } from '../domain/json.ts';
 import type { IdentityToken } from '../domain/token.ts';
+import { phases } from '../domain/workload.ts';
 import { inspectToken } from '../identity/inspect.ts';
 import { checkedIssuerUrl } from '../identity/issuer-url.ts';
 import type { VerificationKey } from '../identity/key-set.ts';
@@ -32,11 +33,7 @@ const mint: CommandFactory = (context) =>
     new Command('mint')
       .description("Mints a token with the workspace's identity, and prints it and nothing else.")
       .requiredOption('--audience <audience>', 'who it is for, such as aws.workload.identity')
-      .addOption(
-        new Option('--phase <phase>', 'which half of a run it is for')
-          .choices(['plan', 'apply'] as const)
-          .makeOptionMandatory(),
-      )
+      .addOption(new Option('--phase <phase>', 'which half of a run it is for').choices(phases).makeOptionMandatory())
       .option(
         '--lifetime <duration>',
         'how long it lives, 10s to 24h (default: token_lifetime, else plan 2h, apply 24h)',

@@ -1,7 +1,7 @@
 /** The two halves of a run. Each has its own token, its own role and its own run environment. */
 export type Phase = 'plan' | 'apply';
 
-export const phases: readonly Phase[] = ['plan', 'apply'];
+export const phases = ['plan', 'apply'] as const satisfies readonly Phase[];
 
 /** A noun with its name, which people may change, and its id, which stays. */
 export interface Named {
@@ -51,4 +51,14 @@ export function phaseOf(workload: Workload): Phase {
     case 'stack_deployment':
       return workload.operation;
   }
+}
+
+/** The id of the run that a workload belongs to; of a Stack's operation that of its plan. */
+export function runIdOf(workload: Workload): string {
+  return workload.kind === 'stack_deployment' ? workload.planId : workload.runId;
+}
+
+/** `<run id>-<phase>`: under this name platforms know what a phase does, and the audit finds it again. */
+export function sessionNameOf(workload: Workload): string {
+  return `${runIdOf(workload)}-${phaseOf(workload)}`;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { workloadRecord } from '../audit/event.ts';
+import { exchangeRefused } from '../audit/event-members.ts';
 import type { Refusal } from '../domain/credential.ts';
 import { platformIo, warn, type Installed, type OpenEnvironment } from './open.ts';
 import type { PhaseSignals } from './phase-signals.ts';
@@ -42,25 +42,11 @@ async function tryOnce(environment: OpenEnvironment, installed: Installed, stop:
 
 async function record(environment: OpenEnvironment, refusal: Refusal): Promise<void> {
   const { lease, audit } = environment.run;
-  const { platform, tag, role, code, message, status, requestId } = refusal;
-  const token = environment.installed.find((one) => one.platform === platform && one.tag === tag)?.token;
+  const token = environment.installed.find(
+    ({ platform, tag }) => platform === refusal.platform && tag === refusal.tag,
+  )?.token;
   try {
-    await audit.append({
-      type: 'exchange_refused',
-      outcome: 'refused',
-      actor: lease.actor,
-      workload: workloadRecord(lease.workload),
-      lease: lease.id,
-      known_by: 'platform',
-      platform,
-      tag,
-      offered: role,
-      jti: token?.claims.jti ?? null,
-      code,
-      message,
-      status,
-      request_id: requestId,
-    });
+    await audit.append(exchangeRefused(refusal, lease, token));
   } catch (error) {
     warn(environment, { what: `the refusal was not recorded: ${(error as Error).message}` });
   }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CredentialRequest, CredentialSet, PlatformIo } from '../domain/credential.ts';
-import { phaseOf } from '../domain/workload.ts';
+import { sessionNameOf } from '../domain/workload.ts';
 import { revealed, Secret } from '../domain/secret.ts';
 import type { IdentityToken } from '../domain/token.ts';
 import { inputVariableName, platforms } from '../platforms/index.ts';
@@ -172,7 +172,6 @@ export function warn(environment: OpenEnvironment, problem: { what: string; mend
 /** The world as a platform may touch it for one configuration. */
 export function platformIo(environment: OpenEnvironment, request: CredentialRequest, stop: AbortSignal): PlatformIo {
   const { run, io, directory } = environment;
-  const { workload } = run.lease;
   return {
     fetch: (input, init) => {
       const signals = init?.signal ? [stop, init.signal] : [stop];
@@ -180,7 +179,7 @@ export function platformIo(environment: OpenEnvironment, request: CredentialRequ
     },
     now: io.now,
     directory: configurationDirectory(directory, request.platform, request.tag),
-    sessionName: `${'runId' in workload ? workload.runId : workload.planId}-${phaseOf(workload)}`,
+    sessionName: sessionNameOf(run.lease.workload),
     environment: endpointVariables(environment),
   };
 }

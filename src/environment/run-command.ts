@@ -2,7 +2,7 @@ import { rmdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { workloadRecord } from '../audit/event.ts';
+import { leaseRecord } from '../audit/event-members.ts';
 import { revealed } from '../domain/secret.ts';
 import { explainFailure } from './explain.ts';
 import { findCommand } from './find-command.ts';
@@ -143,12 +143,7 @@ async function auditEnd(environment: OpenEnvironment, end: ProgramEnd, milliseco
 }
 
 function common({ run }: OpenEnvironment) {
-  return {
-    actor: run.lease.actor,
-    workload: workloadRecord(run.lease.workload),
-    lease: run.lease.id,
-    known_by: 'runner' as const,
-  };
+  return { ...leaseRecord(run.lease), known_by: 'runner' as const };
 }
 
 /** Program and subcommand; never further arguments, which may hold secrets. */

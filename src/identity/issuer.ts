@@ -1,5 +1,5 @@
 import { randomUUID, type webcrypto } from 'node:crypto';
-import { purposeRecord, tokenRecord, workloadRecord } from '../audit/event.ts';
+import { leaseRecord, purposeRecord, tokenRecord } from '../audit/event-members.ts';
 import type { AuditLog } from '../audit/log.ts';
 import { AppError, type Problem } from '../domain/errors.ts';
 import type { Claims, IdentityToken, MintRequest, TokenSource } from '../domain/token.ts';
@@ -134,9 +134,7 @@ function issuer(
         token: tokenRecord(token),
         ...purposeRecord(purpose),
         outcome: 'ok',
-        actor: lease.actor,
-        workload: workloadRecord(lease.workload),
-        lease: lease.id,
+        ...leaseRecord(lease),
         known_by: 'issuer',
       });
       return token;
@@ -164,9 +162,7 @@ async function recordRefusal(audit: AuditLog, request: MintRequest, error: unkno
       reason: error.problem.what,
       ...purposeRecord(purpose),
       outcome: 'refused',
-      actor: lease.actor,
-      workload: workloadRecord(lease.workload),
-      lease: lease.id,
+      ...leaseRecord(lease),
       known_by: 'issuer',
     })
     .catch(() => undefined);

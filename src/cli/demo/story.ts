@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import type { Refusal } from '../../domain/credential.ts';
 import { derivedId, randomId } from '../../domain/ids.ts';
 import type { Lease } from '../../domain/lease.ts';
-import type { Phase } from '../../domain/workload.ts';
+import { sessionNameOf, type Phase } from '../../domain/workload.ts';
 import type { Command, PhaseIo, PhaseRun } from '../../environment/phase.ts';
 import { openPhase } from '../../environment/run-phase.ts';
 import { processSignals } from '../../environment/signals.ts';
@@ -96,7 +96,7 @@ async function playNeighbour(player: Player): Promise<void> {
     fetch: context.fetch,
     now: context.now,
     directory: stage.directory,
-    sessionName: `${player.runId}-apply`,
+    sessionName: sessionNameOf(lease.workload),
     environment: stage.sandbox.environment,
   });
   tale.step({

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { workloadRecord } from '../../audit/event.ts';
+import { exchangeRefused } from '../../audit/event-members.ts';
 import type { CredentialRequest, PlatformIo, Refusal } from '../../domain/credential.ts';
 import type { Lease } from '../../domain/lease.ts';
-import type { Claims, IdentityToken } from '../../domain/token.ts';
-import type { Phase } from '../../domain/workload.ts';
+import type { Claims } from '../../domain/token.ts';
+import { sessionNameOf, type Phase } from '../../domain/workload.ts';
 import { isAllowed } from '../../environment/allow-list.ts';
 import type { CliContext } from '../context.ts';
 import { requestsOf } from '../exec/run.ts';
@@ -46,7 +46,7 @@ async function tryExchange(
   const seen = watchedFetch(context.fetch);
   const refusal = await request.explain(token, platformIo(context, open, lease, seen.fetch));
   if (refusal === null) return { ...about, state: seen.answered() ? 'accepted' : 'unreachable', refusal: null };
-  await recordRefusal(open, lease, token, refusal, offered);
+  await open.audit.append(exchangeRefused(refusal, lease, token));
   return { ...about, state: 'refused', refusal };
 }
 
@@ -61,7 +61,7 @@ function platformIo(context: CliContext, open: OpenWorkload, lease: Lease, fetch
     now: context.now,
     // Nothing is written in a question.
     directory: join('/nonexistent', lease.id),
-    sessionName: lease.workload.kind === 'workspace_run' ? `${lease.workload.runId}-${lease.workload.phase}` : lease.id,
+    sessionName: sessionNameOf(lease.workload),
     environment: Object.fromEntries([...passed, ...own]),
   };
 }
@@ -77,29 +77,4 @@ function watchedFetch(fetcher: typeof fetch): { fetch: typeof fetch; answered: (
     },
     answered: () => answered,
   };
-}
-
-async function recordRefusal(
-  open: OpenWorkload,
-  lease: Lease,
-  token: IdentityToken,
-  refusal: Refusal,
-  offered: string | null,
-): Promise<void> {
-  await open.audit.append({
-    type: 'exchange_refused',
-    outcome: 'refused',
-    actor: lease.actor,
-    workload: workloadRecord(lease.workload),
-    lease: lease.id,
-    known_by: 'platform',
-    platform: refusal.platform,
-    tag: refusal.tag,
-    offered,
-    jti: token.claims.jti,
-    code: refusal.code,
-    message: refusal.message,
-    status: refusal.status,
-    request_id: refusal.requestId,
-  });
 }
