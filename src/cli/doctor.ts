@@ -7,6 +7,7 @@ import type { CliContext, CommandFactory } from './context.ts';
 import {
   checkAllowed,
   checkAudit,
+  checkConflicts,
   checkDetours,
   checkIssuer,
   checkPlaces,
@@ -94,6 +95,7 @@ async function workloadFindings(context: CliContext, workload: WorkloadSettings)
   return [
     ...(await looked('identity', () => checkAllowed(context, workload))),
     ...(await looked('issuer', () => checkIssuer(context, workload))),
+    ...checkConflicts(workload),
   ];
 }
 

@@ -42,6 +42,15 @@ describe('hallpass token mint', () => {
     });
   });
 
+  it('warns of what the audit has noticed', async () => {
+    const cli = testCli(workload);
+    await cli.run(minting);
+    cli.clock.advance(-3600);
+    const { stderr, code } = await cli.run(minting);
+    expect(stderr).toContain('warning: the clock stands 1h before the last audit record');
+    expect(code).toBe(0);
+  });
+
   it.each([
     [['--audience', 'a'], 2, '--phase'],
     [['--phase', 'plan'], 2, '--audience'],

@@ -48,8 +48,7 @@ const mint: CommandFactory = (context) =>
       const asked = options.lifetime === undefined ? null : parseDuration('--lifetime', options.lifetime);
       await using open = await openWorkload(context, options);
       const lifetimeSeconds = asked ?? open.workload.tokenLifetimeSeconds;
-      for (const warning of [...open.workload.warnings, ...(await open.issuer.warnings())])
-        printWarning(context.stderr, warning);
+      for (const warning of await open.warnings()) printWarning(context.stderr, warning);
       const token = await open.issuer.mint({
         lease: open.leaseFor(options.phase),
         audience: options.audience,

@@ -20,7 +20,6 @@ const settings: EnvironmentSettings = {
 const awsFacts = {
   id: 'aws',
   inputVariable: 'tfc_aws_dynamic_credentials',
-  conflicts: ['AWS_PROFILE', 'AWS_ROLE_ARN'],
   together: {},
 };
 

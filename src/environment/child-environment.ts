@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { CredentialSet } from '../domain/credential.ts';
 import { SettingsError, type Problem } from '../domain/errors.ts';
 import { revealed, type Secret } from '../domain/secret.ts';
+import { conflictingVariables } from '../platforms/index.ts';
 import { isAllowed } from './allow-list.ts';
 import { carryHome, downloads, type HomeLink } from './caller-home.ts';
 import type { Command, EnvironmentSettings } from './phase.ts';
@@ -18,8 +19,6 @@ export interface PlatformFacts {
   readonly id: string;
   /** Name of the Terraform variable that holds its input; null where there is none. */
   readonly inputVariable: string | null;
-  /** Names that a user should not set beside it. */
-  readonly conflicts: readonly string[];
   /** Environment for all its tagged configurations at once. */
   readonly together: Readonly<Record<string, string>>;
 }
@@ -165,25 +164,22 @@ function inputValue(sets: readonly InstalledSet[]): string {
   });
 }
 
-function conflicts(parts: ChildEnvironmentParts, chosen: Values, platforms: Values): Problem[] {
+/** What the user has chosen against a platform: it does not count, or counts too much. */
+function conflicts(parts: ChildEnvironmentParts, chosen: Values, platforms: Values): readonly Problem[] {
+  const names = Object.keys(chosen);
   const configured = new Set(parts.installed.map((one) => one.platform));
-  const risky = new Map(
-    parts.platforms
-      .filter((platform) => configured.has(platform.id))
-      .flatMap((platform) => platform.conflicts.map((name) => [name, platform.id] as const)),
-  );
-  return Object.keys(chosen).flatMap((name): Problem[] => {
-    if (name in platforms)
-      return [{ what: `${name} is set, but Hallpass supplies it: your value is not used`, mend: `remove ${name}` }];
-    const platform = risky.get(name);
-    if (platform === undefined) return [];
-    return [
-      {
-        what: `${name} is set beside the ${platform} configuration and may win over the phase's own credentials`,
-        mend: `remove ${name}, unless that is what you want`,
-      },
-    ];
-  });
+  return [
+    ...names
+      .filter((name) => name in platforms)
+      .map((name) => ({
+        what: `${name} is set, but Hallpass supplies it: your value is not used`,
+        mend: `remove ${name}`,
+      })),
+    ...conflictingVariables(
+      names.filter((name) => !(name in platforms)),
+      configured,
+    ),
+  ];
 }
 
 /** Linux takes no single string longer than this with a new program: name, `=`, value and a NUL (execve(2)). */

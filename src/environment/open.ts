@@ -254,7 +254,6 @@ export function childVariables(environment: OpenEnvironment, command: Command): 
   const facts: PlatformFacts[] = platforms.map((platform) => ({
     id: platform.id,
     inputVariable: inputVariableName(platform.id),
-    conflicts: platform.conflicts,
     together: together.get(platform.id) ?? {},
   }));
   return childEnvironment({

@@ -1,5 +1,6 @@
 export { platforms } from './registry.ts';
 export {
+  configuredPlatforms,
   conflictingVariables,
   ineffectiveVariables,
   inputVariableName,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../domain/errors.ts';
 import { laterPlatforms, otherNames } from './known-variables.ts';
 import {
+  configuredPlatforms,
   conflictingVariables,
   ineffectiveVariables,
   inputVariableName,
@@ -158,9 +159,19 @@ describe('names for others', () => {
   });
 
   it('tell which variables get in the way of which platform', () => {
-    expect(conflictingVariables).toContainEqual({ name: 'AWS_ACCESS_KEY_ID', platform: 'aws' });
-    expect(conflictingVariables).toContainEqual({ name: 'AWS_PROFILE', platform: 'aws' });
-    expect(conflictingVariables.map(({ name }) => name)).not.toContain('AWS_REGION');
+    const names = ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_PROFILE', 'PATH'];
+    expect(conflictingVariables(names, new Set(['aws'])).map(({ where: name }) => name)).toEqual([
+      'AWS_ACCESS_KEY_ID',
+      'AWS_PROFILE',
+    ]);
+    expect(conflictingVariables(names, new Set(['manual']))).toEqual([]);
+  });
+
+  it('tell which platforms are switched on, also with a tag alone', () => {
+    expect([...configuredPlatforms(map({ TFC_AWS_PROVIDER_AUTH_BLUE: 'true' }))]).toEqual(['aws']);
+    expect([
+      ...configuredPlatforms(map({ TFC_AWS_PROVIDER_AUTH: 'yes', TFC_WORKLOAD_IDENTITY_AUDIENCE: 'x' })),
+    ]).toEqual([]);
   });
 
   it('list each platform once', () => {

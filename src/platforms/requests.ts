@@ -114,7 +114,29 @@ export function inputVariableName(platformId: string): string {
   return `tfc_${platformId.replaceAll('-', '_')}_dynamic_credentials`;
 }
 
-/** Names that a user should not set beside a platform, and whose platform that is. */
-export const conflictingVariables: readonly { readonly name: string; readonly platform: string }[] = platforms.flatMap(
-  (platform) => platform.conflicts.map((name) => ({ name, platform: platform.id })),
-);
+/** Ids of the platforms that the variables switch on, with or without a tag. Pure. */
+export function configuredPlatforms(variables: WorkloadVariables): ReadonlySet<string> {
+  return new Set(platforms.filter((platform) => configuredTags(platform, variables).length > 0).map(({ id }) => id));
+}
+
+/**
+ * A warning for each name that should not be set beside a configured platform: it wins over what Hallpass sets, or
+ * contradicts it. Pure.
+ *
+ * @param names of variables that the user's own settings give to the command
+ * @param configured ids of platforms
+ */
+export function conflictingVariables(names: Iterable<string>, configured: ReadonlySet<string>): readonly Problem[] {
+  const beside = platforms.filter((platform) => configured.has(platform.id));
+  return [...names].flatMap((name): readonly Problem[] => {
+    const platform = beside.find(({ conflicts }) => conflicts.includes(name));
+    if (platform === undefined) return [];
+    return [
+      {
+        what: `${name} is set beside the ${platform.id} configuration and may win over the phase's own credentials`,
+        where: name,
+        mend: `remove ${name}, unless that is what you want`,
+      },
+    ];
+  });
+}

@@ -352,6 +352,14 @@ describe('variables', () => {
     ]);
   });
 
+  it('that do nothing as they stand are a warning', async () => {
+    const { settings } = place({ 'repo/hallpass.yaml': full }, { TFC_AWS_RUN_ROLE_ARN_AUDIT: 'x' });
+    const { warnings } = await resolveWorkload(settings, {});
+    expect(warnings.map(({ what }) => what)).toEqual([
+      'TFC_AWS_RUN_ROLE_ARN_AUDIT does nothing, since TFC_AWS_PROVIDER_AUTH_AUDIT is not true',
+    ]);
+  });
+
   it('that are called sensitive although Hallpass shows them are a warning', async () => {
     const { settings } = place({
       'repo/hallpass.yaml': `${full}variables: { TFC_AWS_RUN_ROLE_ARN: { value: r, sensitive: true } }\n`,

@@ -2,6 +2,7 @@ import type { Problem } from '../domain/errors.ts';
 import { derivedId } from '../domain/ids.ts';
 import { revealed, type Secret } from '../domain/secret.ts';
 import type { Named } from '../domain/workload.ts';
+import { ineffectiveVariables } from '../platforms/index.ts';
 import { callersVariables } from './callers-variables.ts';
 import { type FiledValue, type FileIdentity, fileIdentity, mergedValues } from './file-identity.ts';
 import { findWorkloadFiles } from './find-workload-files.ts';
@@ -142,7 +143,7 @@ async function valuesInForce(files: readonly WorkloadFile[], settings: Settings)
     childVariables,
     terraformVariables,
     sources,
-    warnings: [...warnings, ...callers.warnings],
+    warnings: [...warnings, ...callers.warnings, ...ineffectiveVariables(variables)],
   };
 }
 

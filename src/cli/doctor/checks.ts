@@ -8,6 +8,7 @@ import { openPrivateDirectory, readPrivateFile } from '../../files/private-file.
 import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
 import { openIssuer } from '../../identity/issuer.ts';
 import { fileKeyStore } from '../../identity/key-store/file.ts';
+import { configuredPlatforms, conflictingVariables } from '../../platforms/index.ts';
 import { requireAllowed, type WorkloadSettings } from '../../settings/workload.ts';
 import { findProgram } from '../../terraform/find-program.ts';
 import { ProgramError } from '../../terraform/program-error.ts';
@@ -28,6 +29,12 @@ export async function checkAllowed(context: CliContext, workload: WorkloadSettin
         : 'hallpass.yaml is allowed to say what it says about it',
     ),
   ];
+}
+
+/** Variables of the workload that get in the way of a platform's credentials. */
+export function checkConflicts({ childVariables, variables }: WorkloadSettings): readonly Finding[] {
+  const conflicts = conflictingVariables(childVariables.keys(), configuredPlatforms(variables));
+  return conflicts.map(({ what, mend }) => finding('variables', 'note', what, mend ?? null));
 }
 
 /** The data directory and the key-encryption key: there, private, and what their places protect. */
