@@ -7,8 +7,10 @@ import { type FileIdentity, type IdentityStatement, isReference } from '../setti
 import type { Settings } from '../settings/settings.ts';
 import { isTemplate, uses } from '../settings/template.ts';
 import { type Claim, recordAllowed, resolveClaim } from '../settings/workload.ts';
+import { currentActor } from './actor.ts';
+import { columns } from './columns.ts';
+import { isConfirmed } from './confirm.ts';
 import type { CliContext, CommandFactory } from './context.ts';
-import { currentActor } from './open-workload.ts';
 import { addWorkloadOptions } from './workload-options.ts';
 
 const help = `
@@ -116,25 +118,16 @@ function shownValue({ field, value, file, isInForce }: IdentityStatement, claim:
 }
 
 function table(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
+  return columns(rows).map((line) => `  ${line}`);
 }
 
 async function ask(context: CliContext): Promise<void> {
-  if (!context.stdin.isTTY || !context.stdout.isTTY) {
-    throw new AppError('identity_not_allowed', {
-      what: 'this must be allowed by a person, and nobody is at a terminal',
-      mend: 'read the hallpass.yaml, then run "hallpass allow --yes"',
-    });
-  }
-  const { confirm } = await import('@clack/prompts');
-  const answer = await confirm({
-    message: 'Let it choose this identity?',
-    initialValue: false,
-    input: context.stdin,
-    output: context.stdout,
+  const nobodyThere = new AppError('identity_not_allowed', {
+    what: 'this must be allowed by a person, and nobody is at a terminal',
+    mend: 'read the hallpass.yaml, then run "hallpass allow --yes"',
   });
-  if (answer !== true) throw new AppError('identity_not_allowed', { what: 'not allowed; nothing was recorded' });
+  if (await isConfirmed(context, 'Let it choose this identity?', nobodyThere)) return;
+  throw new AppError('identity_not_allowed', { what: 'not allowed; nothing was recorded' });
 }
 
 async function recordWithAudit(context: CliContext, claim: Claim): Promise<void> {

@@ -1,4 +1,5 @@
 import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
@@ -215,7 +216,7 @@ describe('hallpass audit verify and head', () => {
     });
     const { code, stdout } = await audit(data, 'verify');
     expect(code).toBe(0);
-    expect(stdout).toContain('by ann: 1 problem, since record 4 as it is now');
+    expect(stdout).toContain(`by ${userInfo().username}: 1 problem, since record 4 as it is now`);
   });
 
   it('cannot accept that an anchor is missing', async () => {

@@ -12,10 +12,12 @@ import { runsMeant, traceRun } from '../audit/trace.ts';
 import { verifyAudit, type Verification } from '../audit/verify.ts';
 import { AppError, UsageError } from '../domain/errors.ts';
 import { createPrivateFile } from '../files/private-file.ts';
+import { currentActor } from './actor.ts';
 import { inChunks, wantedLines, writeLines, type ReadableLine } from './audit/lines.ts';
 import { addFilterOptions, filterFrom, zoneFrom } from './audit/options.ts';
 import { traceText } from './audit/trace-report.ts';
 import { acceptanceText, verificationJson, verificationText } from './audit/verify-report.ts';
+import { isConfirmed } from './confirm.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 
 const help = `
@@ -129,9 +131,8 @@ async function readAnchors(given: string): Promise<Anchor[]> {
 async function accept(context: CliContext, found: Verification, withoutAsking: boolean): Promise<AuditRecord | null> {
   if (!found.problems.some(isAcceptable)) return null;
   if (!withoutAsking) await confirmDamage(context, found);
-  const { dataDirectory, userName } = context.settings;
-  const actor = { name: userName, source: 'operating_system' } as const;
-  return acceptDamage({ dataDirectory, actor, now: context.now });
+  const { dataDirectory } = context.settings;
+  return acceptDamage({ dataDirectory, actor: currentActor(context.settings), now: context.now });
 }
 
 async function confirmDamage(context: CliContext, found: Verification): Promise<void> {
@@ -139,15 +140,7 @@ async function confirmDamage(context: CliContext, found: Verification): Promise<
     what: `the damage was not accepted (${problemText(found.problems[0]!)})`,
     mend: 'hallpass audit verify --accept-damage --yes',
   });
-  if (!context.stdin.isTTY || !context.stdout.isTTY) throw refusal;
-  const { confirm } = await import('@clack/prompts');
-  const answer = await confirm({
-    message: 'Accept the audit as it is, and go on in a new file?',
-    initialValue: false,
-    input: context.stdin,
-    output: context.stdout,
-  });
-  if (answer !== true) throw refusal;
+  if (!(await isConfirmed(context, 'Accept the audit as it is, and go on in a new file?', refusal))) throw refusal;
 }
 
 function headCommand(context: CliContext) {

@@ -10,13 +10,13 @@ import { fileKeyStore } from '../identity/key-store/file.ts';
 import { workloadFileName } from '../settings/find-workload-files.ts';
 import type { Settings } from '../settings/settings.ts';
 import { recordAllowed, resolveClaim } from '../settings/workload.ts';
+import { currentActor } from './actor.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 import { type Answers, checkedAnswers, type GivenAnswers, questions } from './init/answers.ts';
 import { askMissing } from './init/ask.ts';
 import { settingsFileText } from './init/settings-file.ts';
 import { awsDirectory, awsFiles, type NewFile } from './init/terraform-code.ts';
 import { refuseExisting, writeNewFiles } from './init/write-files.ts';
-import { currentActor } from './open-workload.ts';
 import { printWarning } from './print-error.ts';
 
 const help = `

@@ -13,6 +13,8 @@ import {
   type KeyRing,
 } from '../identity/key-ring.ts';
 import type { StoredRing } from '../identity/key-store/key-store.ts';
+import { columns } from './columns.ts';
+import { isConfirmed } from './confirm.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 import { compromiseAdvice, denyEarlierSessions } from './keys/compromise-advice.ts';
 import { iso, isoOrNull, keyRecord, nextKeySentence } from './keys/key-record.ts';
@@ -84,14 +86,7 @@ function table(ring: KeyRing, keys: KeyRing['keys']): string {
     isoOrNull(key.activatedAt) ?? '-',
     isoOrNull(key.retiredAt) ?? '-',
   ]);
-  const all = [['KID', 'STATE', 'PUBLISHED', 'ACTIVE SINCE', 'RETIRED'], ...rows];
-  const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  const lines = all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
+  const lines = columns([['KID', 'STATE', 'PUBLISHED', 'ACTIVE SINCE', 'RETIRED'], ...rows]);
   return [`Keys of ${ring.issuer}`, '', ...lines].join('\n');
 }
 
@@ -185,20 +180,13 @@ function requireKey({ ring }: StoredRing, kid: string): void {
 }
 
 async function confirmed(context: CliContext, dropped: readonly string[], word: string): Promise<void> {
-  if (!context.stdin.isTTY || !context.stdout.isTTY) {
-    throw new UsageError({
-      what: 'dropping a key must be confirmed, and nobody is at a terminal',
-      mend: `hallpass keys compromise ${word} --yes`,
-    });
-  }
-  const { confirm } = await import('@clack/prompts');
-  const answer = await confirm({
-    message: `Drop ${dropped.join(', ')}? Running plans and applies that hold its tokens will be refused.`,
-    initialValue: false,
-    input: context.stdin,
-    output: context.stdout,
+  const question = `Drop ${dropped.join(', ')}? Running plans and applies that hold its tokens will be refused.`;
+  const nobodyThere = new UsageError({
+    what: 'dropping a key must be confirmed, and nobody is at a terminal',
+    mend: `hallpass keys compromise ${word} --yes`,
   });
-  if (answer !== true) throw new AppError('command_failed', { what: 'nothing was dropped' });
+  if (await isConfirmed(context, question, nobodyThere)) return;
+  throw new AppError('command_failed', { what: 'nothing was dropped' });
 }
 
 function compromiseRecord(ring: KeyRing, dropped: readonly string[], at: Date) {

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { AuditLog } from '../audit/log.ts';
 import type { Problem } from '../domain/errors.ts';
 import { randomId } from '../domain/ids.ts';
@@ -8,6 +7,7 @@ import type { PhaseEvent } from '../environment/phase.ts';
 import type { Issuer } from '../identity/issuer.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { WorkloadFlags, WorkloadSettings } from '../settings/workload.ts';
+import { currentActor } from './actor.ts';
 import type { CliContext } from './context.ts';
 
 /** A workload that may act here: allowed, with its audit and issuer open. Leaving its scope closes them. */
@@ -95,14 +95,4 @@ function leaseOf(workload: WorkloadSettings, actor: Actor, phase: Phase, runId: 
     actor,
     workload: { kind: 'workspace_run', organization, project, workspace, runId, phase },
   };
-}
-
-/** Who asks, as the operating system knows it: `$USER` is the caller's own word. */
-export function currentActor(settings: Settings): Actor {
-  try {
-    return { name: userInfo().username, source: 'operating_system' };
-  } catch {
-    // A uid without an entry in the user database, as in many containers.
-    return { name: `uid ${process.getuid?.() ?? settings.userName}`, source: 'operating_system' };
-  }
 }

@@ -10,14 +10,16 @@ export function printError(stderr: Writable, error: unknown): void {
           what: `internal: ${error instanceof Error ? error.message : String(error)}`,
           mend: 'this is a fault of Hallpass; please report it with the command that you ran',
         };
-  stderr.write(`error: ${problem.what}\n`);
-  if (problem.where !== undefined) stderr.write(`  where: ${problem.where}\n`);
-  if (problem.mend !== undefined) stderr.write(`  hint:  ${problem.mend}\n`);
+  printProblem(stderr, 'error', problem);
 }
 
 /** Prints what the user should know although the work goes on. */
 export function printWarning(stderr: Writable, problem: Problem): void {
-  stderr.write(`warning: ${problem.what}\n`);
-  if (problem.where !== undefined) stderr.write(`  where: ${problem.where}\n`);
-  if (problem.mend !== undefined) stderr.write(`  hint:  ${problem.mend}\n`);
+  printProblem(stderr, 'warning', problem);
+}
+
+function printProblem(stderr: Writable, kind: 'error' | 'warning', { what, where, mend }: Problem): void {
+  stderr.write(`${kind}: ${what}\n`);
+  if (where !== undefined) stderr.write(`  where: ${where}\n`);
+  if (mend !== undefined) stderr.write(`  hint:  ${mend}\n`);
 }

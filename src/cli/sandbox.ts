@@ -10,6 +10,7 @@ import { sandboxSentence } from '../sandbox/log.ts';
 import { openSandbox, type Sandbox } from '../sandbox/open.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 import { callCommand } from './sandbox-call.ts';
+import { untilStopped } from './until-stopped.ts';
 
 interface SandboxFlags {
   readonly config?: string;
@@ -103,13 +104,6 @@ async function openLog(path: string): Promise<WriteStream> {
     );
   }
   return stream;
-}
-
-/** Listens before anything is served, so that a signal in the first moment is not lost. */
-function untilStopped(): Promise<void> {
-  return new Promise((stopped) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped());
-  });
 }
 
 function readyLine(sandbox: Sandbox): string {

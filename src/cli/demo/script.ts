@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Command } from '../../environment/phase.ts';
 import { findProgram } from '../../terraform/find-program.ts';
+import { programVersion } from '../../terraform/program-version.ts';
 import { findProviderSource, mirrorConfiguration, type ProviderSource } from '../../terraform/provider-search.ts';
 import type { CliContext } from '../context.ts';
 import { configurationWithoutProvider, configurationWithProvider, parameterName } from './configuration.ts';
@@ -38,7 +37,7 @@ export async function chooseScript(context: CliContext, directory: string): Prom
     environment: context.settings.parentEnvironment,
     fetch: context.fetch,
   });
-  const version = await versionOf(binary);
+  const version = (await programVersion(binary, context.settings.parentEnvironment)) ?? binary;
   const isWithProvider = source.kind !== 'none';
   await writeFile(
     join(directory, 'main.tf'),
@@ -76,18 +75,6 @@ async function findTerraform(context: CliContext): Promise<string | null> {
 function cliConfigurationFile({ settings }: CliContext): string {
   const named = settings.parentEnvironment['TF_CLI_CONFIG_FILE'] ?? settings.parentEnvironment['TERRAFORM_CONFIG'];
   return named ?? join(settings.homeDirectory, '.terraformrc');
-}
-
-async function versionOf(binary: string): Promise<string> {
-  try {
-    const { stdout } = await promisify(execFile)(binary, ['version'], {
-      env: { CHECKPOINT_DISABLE: '1', PATH: '' },
-      timeout: 10_000,
-    });
-    return stdout.split('\n')[0]!.trim();
-  } catch {
-    return binary;
-  }
 }
 
 function sourceText(source: ProviderSource): string {

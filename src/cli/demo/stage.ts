@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAuditLog, type AuditLog } from '../../audit/log.ts';
+import { noteProcess } from '../../environment/process-table.ts';
 import { openThrowAwayIssuer, type Issuer } from '../../identity/issuer.ts';
 import { openSandbox, type Sandbox } from '../../sandbox/open.ts';
 import { readSandboxConfig } from '../../sandbox/config.ts';
@@ -84,16 +85,7 @@ export async function openStage(context: CliContext): Promise<Stage> {
 async function clearEarlierStages(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = Number(name.startsWith(stem) ? name.slice(stem.length).split('-')[0] : Number.NaN);
-    if (!Number.isInteger(pid) || isAlive(pid)) continue;
+    if (!Number.isInteger(pid) || noteProcess(pid) !== null) continue;
     await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -7,6 +7,7 @@ import type { Command, PhaseIo, PhaseRun } from '../../environment/phase.ts';
 import { openPhase } from '../../environment/run-phase.ts';
 import { processSignals } from '../../environment/signals.ts';
 import { requestsFor } from '../../platforms/index.ts';
+import { currentActor } from '../actor.ts';
 import type { CliContext } from '../context.ts';
 import { demoNames, demoVariables, neighbourWorkspace, roleArn } from './configuration.ts';
 import type { Script } from './script.ts';
@@ -176,7 +177,7 @@ function leaseFor(player: Player, phase: Phase, workspace: string): Lease {
   const { organization, project } = demoNames;
   return {
     id: randomId('lease'),
-    actor: { name: player.context.settings.userName, source: 'operating_system' },
+    actor: currentActor(player.context.settings),
     workload: {
       kind: 'workspace_run',
       organization: { name: organization, id: derivedId('org', [organization]) },

@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { openAuditLog } from '../../audit/log.ts';
 import { checkedBase, isRam, openBase } from '../../environment/base-directory.ts';
 import { openPrivateDirectory, readPrivateFile } from '../../files/private-file.ts';
@@ -12,10 +9,9 @@ import { configuredPlatforms, conflictingVariables } from '../../platforms/index
 import { requireAllowed, type WorkloadSettings } from '../../settings/workload.ts';
 import { findProgram } from '../../terraform/find-program.ts';
 import { ProgramError } from '../../terraform/program-error.ts';
+import { programVersion } from '../../terraform/program-version.ts';
 import type { CliContext } from '../context.ts';
 import { finding, type Finding } from './finding.ts';
-
-const run = promisify(execFile);
 
 /** Whether the files' choice of an identity counts. */
 export async function checkAllowed(context: CliContext, workload: WorkloadSettings): Promise<readonly Finding[]> {
@@ -130,8 +126,9 @@ export async function checkTerraform({ settings }: CliContext): Promise<readonly
     ['terraform', 'tofu'].map(async (name): Promise<Finding | null> => {
       try {
         const { file, shim } = await findProgram(name, { workingDirectory, environment: parentEnvironment });
+        const version = await programVersion(file, parentEnvironment);
         const through = shim === null ? '' : `, through ${shim.manager} (${shim.path})`;
-        return finding(name, 'ok', `${await versionOf(file, parentEnvironment)} at ${file}${through}`);
+        return finding(name, 'ok', `${version ?? 'a version that it does not tell'} at ${file}${through}`);
       } catch (error) {
         if (!(error instanceof ProgramError)) throw error;
         return error.exitCode === 127 && error.problem.what.endsWith('is not on PATH')
@@ -144,15 +141,6 @@ export async function checkTerraform({ settings }: CliContext): Promise<readonly
   return found.length > 0
     ? found
     : [finding('terraform', 'note', 'neither terraform nor tofu is on PATH', 'install one, or give its path to exec')];
-}
-
-async function versionOf(file: string, environment: Readonly<Record<string, string>>): Promise<string> {
-  const { stdout } = await run(file, ['version'], {
-    env: { ...environment, CHECKPOINT_DISABLE: '1' },
-    timeout: 10_000,
-    cwd: dirname(file),
-  }).catch(() => ({ stdout: '' }));
-  return stdout.split('\n')[0]?.trim() || 'a version that it does not tell';
 }
 
 /** Variables that lead tokens elsewhere, or make clients trust somebody else. They do reach the command. */

@@ -6,6 +6,7 @@ import { publishedKeys } from '../../identity/key-ring.ts';
 import { serveWellKnown } from '../../server/well-known/serve.ts';
 import type { CliContext } from '../context.ts';
 import type { OpenKeys } from '../keys/open-keys.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 /** An address to listen on. */
 export interface Listen {
@@ -64,14 +65,4 @@ export async function serveIssuer(
   );
   await stopped;
   await server.close();
-}
-
-async function untilStopped(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const stop = (): void => {
-      process.off('SIGINT', stop).off('SIGTERM', stop);
-      resolve();
-    };
-    process.on('SIGINT', stop).on('SIGTERM', stop);
-  });
 }

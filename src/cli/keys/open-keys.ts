@@ -6,8 +6,8 @@ import { keyKeeper, type KeyKeeper } from '../../identity/key-keeper.ts';
 import { fileKeyStore, keyMissing, type FileKeyStore } from '../../identity/key-store/file.ts';
 import type { StoredRing } from '../../identity/key-store/key-store.ts';
 import { resolveClaim } from '../../settings/workload.ts';
+import { currentActor } from '../actor.ts';
 import type { CliContext } from '../context.ts';
-import { currentActor } from '../open-workload.ts';
 
 /** The keys of the data directory with their audit, for commands that manage them. Leaving its scope closes the audit. */
 export interface OpenKeys extends AsyncDisposable {
