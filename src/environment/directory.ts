@@ -13,6 +13,14 @@ export function isSlotName(name: string): boolean {
   return /^hallpass-[a-z0-9]{10}(?:-\d{1,2})?(?:\.(?:new|old)-\w+)?$/.test(name);
 }
 
+/** How directories of saved plans begin. Not as those of phases do: one is for two phases. */
+export const planPrefix = 'hallpass.plan-';
+
+/** Whether a name is that of a directory for a saved plan, which is hidden from all phases but its two. */
+export function isPlanName(name: string): boolean {
+  return name.startsWith(planPrefix);
+}
+
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
 
 /**

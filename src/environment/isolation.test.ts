@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   awsDefault,
@@ -44,6 +44,7 @@ describe('what a mask hides', () => {
       directories: [join(root, 'data'), join(root, 'conf/hallpass'), join(root, 'run')],
       files: [],
       shown: [slot],
+      kept: [],
       fleeting: [],
     });
   });
@@ -55,15 +56,28 @@ describe('what a mask hides', () => {
     expect(plan.files).toEqual([settings.keyEncryptionKeyFile]);
   });
 
-  it('are the single other phases where the command needs something in the base', async () => {
+  it('is the base, but for a directory in it that the command needs', async () => {
     const { make, settings, slot, bases } = places();
-    const other = make('run/hallpass-zzzzzzzzzz-2');
-    make('run/somebody-else');
-    const plan = await planMask({ settings, own: [slot], bases, needed: [make('run/modules')] });
-    expect(plan.directories).toContain(other);
-    expect(plan.fleeting).toEqual([other]);
-    expect(plan.directories).not.toContain(bases[0]);
+    const [other, plans] = [make('run/hallpass-zzzzzzzzzz-2'), make('run/hallpass.plan-AbCdEf')];
+    const needed = [join(plans, 'plan'), join(make('run/modules'), 'a/b'), other];
+    const plan = await planMask({ settings, own: [slot], bases, needed });
+    expect(plan.directories).toContain(bases[0]);
+    expect(plan).toMatchObject({ kept: [plans, make('run/modules')], fleeting: [] });
   });
+
+  it.each(['run', 'run/file', 'run/not-there-yet'])(
+    'are the single other phases and plans where the command needs %s',
+    async (name) => {
+      const { root, make, settings, slot, bases } = places();
+      const others = [make('run/hallpass-zzzzzzzzzz-2'), make('run/hallpass.plan-AbCdEf')];
+      make('run/somebody-else');
+      writeFileSync(join(root, 'run/file'), '');
+      const plan = await planMask({ settings, own: [slot], bases, needed: [join(root, name)] });
+      expect(plan.directories).toEqual(expect.arrayContaining(others));
+      expect(plan).toMatchObject({ fleeting: others, kept: [] });
+      expect(plan.directories).not.toContain(bases[0]);
+    },
+  );
 
   it('are the usual places too when the settings name others', async () => {
     const { make, settings, slot } = places();
@@ -105,17 +119,26 @@ describe('what a mask hides', () => {
 describe('the arguments of a mask', () => {
   it('hide first, show the own directory again, and hide what is ours in it', () => {
     const words = maskArguments(
-      { directories: ['/run/base', '/data'], files: ['/k/kek'], shown: ['/run/base/slot'], fleeting: [] },
+      {
+        directories: ['/run/base', '/data'],
+        files: ['/k/kek'],
+        shown: ['/run/base/slot'],
+        kept: ['/run/base/p'],
+        fleeting: [],
+      },
       '/work',
     );
     expect(words.join(' ')).toContain(
-      '--perms 0700 --tmpfs /run/base --perms 0700 --tmpfs /data --ro-bind /dev/null /k/kek --bind /run/base/slot /run/base/slot --perms 0700 --tmpfs /run/base/slot/.hallpass --chdir /work',
+      '--perms 0700 --tmpfs /run/base --perms 0700 --tmpfs /data --ro-bind /dev/null /k/kek --bind /run/base/p /run/base/p --bind /run/base/slot /run/base/slot --perms 0700 --tmpfs /run/base/slot/.hallpass --chdir /work',
     );
     expect(words).not.toContain('--die-with-parent');
   });
 
   it('do not look for a file in a directory that is hidden already', () => {
-    const words = maskArguments({ directories: ['/data'], files: ['/data/kek'], shown: [], fleeting: [] }, '/');
+    const words = maskArguments(
+      { directories: ['/data'], files: ['/data/kek'], shown: [], kept: [], fleeting: [] },
+      '/',
+    );
     expect(words).not.toContain('/data/kek');
   });
 });
@@ -257,6 +280,21 @@ describeWith(['bwrap'], 'mask', () => {
     ['exit 130', 130, 'SIGINT'],
   ])('passes on how %j ended', async (script, exitCode, signal) => {
     expect(await go(masked({ script }))).toMatchObject({ exitCode, signal });
+  });
+
+  it('hides phases that begin later, whatever paths a hallpass.yaml names', async () => {
+    const phase = masked({ script: 'echo ready; sleep 0.4; ls "$BASE"', variables: {} });
+    const base = phase.run.settings.runDirectory!;
+    const variables = new Map([
+      ['BASE', base],
+      ['LURE', join(base, 'not-there')],
+    ]);
+    const running = runPhase({ ...phase.run, variables }, phase.io);
+    await said(phase, 'ready');
+    mkdirSync(join(base, 'hallpass-zzzzzzzzzz'), { mode: 0o700 });
+    await running;
+    const { directory } = await phase.event('environment_opened');
+    expect(phase.stdout()).toBe(`ready\n${basename(directory)}\n`);
   });
 
   it('passes signals to the command itself', async () => {

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readdir, realpath } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
+import { lstat, readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError, type Problem } from '../domain/errors.ts';
-import { isSlotName, slotState } from './directory.ts';
+import { isPlanName, isSlotName, slotState } from './directory.ts';
 import { findCommand } from './find-command.ts';
 import { ownPart } from './owner.ts';
 import type { EnvironmentSettings } from './phase.ts';
@@ -93,7 +93,7 @@ export interface MaskPlaces {
   readonly own: readonly string[];
   /** The directories in which private directories lie. */
   readonly bases: readonly string[];
-  /** Values that may be paths which the command needs. */
+  /** Values that may be paths which the command needs: the caller's words, never those of a file in a repository. */
   readonly needed: readonly string[];
 }
 
@@ -103,8 +103,10 @@ export interface MaskPlan {
   readonly directories: readonly string[];
   /** Files that appear empty. */
   readonly files: readonly string[];
-  /** Seen again although they lie in a hidden directory. */
+  /** The phase's own directories, seen again although they lie in a hidden one, but for what is ours in them. */
   readonly shown: readonly string[];
+  /** Other directories that the command needs, seen again with all that is in them. */
+  readonly kept: readonly string[];
   /** Directories of other phases, which may be gone before they can be hidden. */
   readonly fleeting: readonly string[];
 }
@@ -121,10 +123,11 @@ export async function planMask(places: MaskPlaces): Promise<MaskPlan> {
   const keyHome = key === null ? null : dirname(key);
   const keyHomeVanishes = keyHome !== null && !isShared(keyHome) && mayVanish(keyHome);
   const usual = (await Promise.all(usualPlaces(settings).map(realOrNull))).filter((path) => path !== null);
-  const whole = places.bases.filter((base) => !isShared(base) && mayVanish(base));
+  const bases = await Promise.all(places.bases.map(async (base) => ({ base, kept: await keptOf(base, needed) })));
+  const whole = bases.filter(({ kept }) => kept !== null).map(({ base }) => base);
   const fleeting = (await Promise.all(places.bases.filter((base) => !whole.includes(base)).map(otherSlots)))
     .flat()
-    .filter((slot) => !own.includes(slot));
+    .filter((slot) => !own.includes(slot) && (isSlotName(basename(slot)) || mayVanish(slot)));
   return {
     directories: outermost(
       [data, keyHomeVanishes ? keyHome : null, ...usual.filter(mayVanish), ...whole, ...fleeting].filter(
@@ -133,8 +136,26 @@ export async function planMask(places: MaskPlaces): Promise<MaskPlan> {
     ),
     files: key === null || keyHomeVanishes ? [] : [key],
     shown: own,
+    kept: bases.flatMap(({ kept }) => kept ?? []),
     fleeting,
   };
+}
+
+/**
+ * The directories in a base that must be seen again when it is hidden whole, so that phases which begin later are hidden
+ * too; null where it cannot be, since the command needs the base itself or a file in it that may have to be replaced.
+ */
+async function keptOf(base: string, needed: readonly string[]): Promise<readonly string[] | null> {
+  if (isShared(base)) return null;
+  const kept = new Set<string>();
+  for (const path of needed.filter((candidate) => isWithin(candidate, base))) {
+    const [name = ''] = relative(base, path).split(sep);
+    if (isSlotName(name)) continue;
+    const entry = await lstat(join(base, name)).catch(() => null);
+    if (name === '' || !entry?.isDirectory()) return null;
+    kept.add(join(base, name));
+  }
+  return [...kept];
 }
 
 /** Where data and key-encryption key lie without a setting: another key may lie there than the one in use. */
@@ -151,7 +172,7 @@ function isShared(directory: string): boolean {
 }
 
 async function otherSlots(base: string): Promise<string[]> {
-  const names = (await readdir(base).catch(() => [])).filter(isSlotName);
+  const names = (await readdir(base).catch(() => [])).filter((name) => isSlotName(name) || isPlanName(name));
   const states = await Promise.all(
     names.map(async (name) => [join(base, name), await slotState(join(base, name), new Date())] as const),
   );
@@ -171,7 +192,7 @@ export function maskArguments(plan: MaskPlan, workingDirectory: string): string[
     ...namespaces(),
     ...plan.directories.flatMap((path) => ['--perms', '0700', '--tmpfs', path]),
     ...plan.files.filter((path) => !hiddenFrom(path)).flatMap((path) => ['--ro-bind', '/dev/null', path]),
-    ...plan.shown.filter(hiddenFrom).flatMap((path) => ['--bind', path, path]),
+    ...[...plan.kept, ...plan.shown].filter(hiddenFrom).flatMap((path) => ['--bind', path, path]),
     ...plan.shown.flatMap((path) => ['--perms', '0700', '--tmpfs', join(path, ownPart)]),
     '--chdir',
     workingDirectory,

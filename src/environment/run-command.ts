@@ -98,7 +98,11 @@ async function passOutputOn(environment: OpenEnvironment): Promise<void> {
 async function startIsolated(environment: OpenEnvironment, start: ProgramStart): Promise<RunningProgram> {
   const { isolation, run, directory, diskDirectory, bases } = environment;
   if (isolation.mask === null) return startProgram(start);
-  const values = [...start.variables.values()].filter((value) => typeof value === 'string');
+  // A hallpass.yaml is no reason to show what is hidden.
+  const written = [...run.variables.keys(), ...[...run.terraformVariables.keys()].map((name) => `TF_VAR_${name}`)];
+  const values = [...start.variables]
+    .filter((entry): entry is [string, string] => typeof entry[1] === 'string' && !written.includes(entry[0]))
+    .map(([, value]) => value);
   const plan = await planMask({
     settings: run.settings,
     own: [directory, diskDirectory],

@@ -1,10 +1,8 @@
 import { lstat, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findBase, openBase } from '../../environment/base-directory.ts';
+import { isPlanName, planPrefix } from '../../environment/directory.ts';
 import { ownerIsAlive, ownerNote, ownPart, readOwner, writeOwner } from '../../environment/owner.ts';
-
-/** Not the prefix of phases' directories: those are hidden from other phases, and this one is for two of them. */
-const prefix = 'hallpass.plan-';
 
 /** The saved plan between the two phases of an apply; removed when its scope is left. */
 export interface PrivatePlan extends AsyncDisposable {
@@ -19,7 +17,7 @@ export interface PrivatePlan extends AsyncDisposable {
  * @throws {AppError} `directory_invalid` when the base of run directories cannot be used
  */
 export async function openPrivatePlan(settings: { readonly runDirectory: string | null }): Promise<PrivatePlan> {
-  const directory = await mkdtemp(join(await openBase(settings.runDirectory), prefix));
+  const directory = await mkdtemp(join(await openBase(settings.runDirectory), planPrefix));
   await mkdir(join(directory, ownPart), { mode: 0o700 });
   await writeOwner(directory, ownerNote({ lease: '', now: new Date() }));
   return {
@@ -33,7 +31,7 @@ export async function clearPrivatePlans(settings: { readonly runDirectory: strin
   const base = await findBase(settings.runDirectory);
   if (base === null) return;
   const names = await readdir(base).catch(() => []);
-  for (const name of names.filter((candidate) => candidate.startsWith(prefix))) {
+  for (const name of names.filter(isPlanName)) {
     const directory = join(base, name);
     if (await isAbandoned(directory)) await rm(directory, { recursive: true, force: true });
   }
