@@ -1,4 +1,4 @@
-import { shellQuoted } from '../files/private-file.ts';
+import { shellQuoted } from '../files/shell-quoted.ts';
 import type { AuditRecord } from './event.ts';
 
 /** Everything that is known of one run. */

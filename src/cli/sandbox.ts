@@ -5,6 +5,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 import { SettingsError, UsageError } from '../domain/errors.ts';
 import { jsonText } from '../domain/json.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { readSandboxConfig, sandboxConfigJsonSchema, type SandboxConfig } from '../sandbox/config.ts';
 import { sandboxSentence } from '../sandbox/log.ts';
 import { openSandbox, type Sandbox } from '../sandbox/open.ts';
@@ -79,7 +80,7 @@ async function readConfigFile(path: string): Promise<SandboxConfig> {
   } catch (error) {
     throw new SettingsError(
       {
-        what: `the sandbox configuration cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+        what: `the sandbox configuration cannot be read: ${errnoOf(error)}`,
         where: path,
         mend: 'give the path of a YAML file; examples/sandbox.yaml is one to start from',
       },
@@ -96,7 +97,7 @@ async function openLog(path: string): Promise<WriteStream> {
   } catch (error) {
     throw new SettingsError(
       {
-        what: `the log cannot be written: ${(error as NodeJS.ErrnoException).code}`,
+        what: `the log cannot be written: ${errnoOf(error)}`,
         where: `--log ${path}`,
         mend: 'give a file in a directory that exists and that you may write to',
       },

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, resolve } from 'node:path';
 import type { Problem } from '../domain/errors.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import type { Command } from './phase.ts';
 
 /** The program's absolute path, or why it cannot run: 127 not found, 126 found but not executable. */
@@ -37,7 +38,7 @@ async function look(path: string, isNamed: boolean): Promise<'executable' | 'blo
     if (!(await stat(path)).isFile()) return 'blocked';
   } catch (error) {
     // A directory of PATH that we may not look into holds nothing for us.
-    return isNamed && (error as NodeJS.ErrnoException).code === 'EACCES' ? 'blocked' : 'missing';
+    return isNamed && errnoOf(error) === 'EACCES' ? 'blocked' : 'missing';
   }
   return access(path, constants.X_OK).then(
     () => 'executable',

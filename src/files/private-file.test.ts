@@ -22,9 +22,9 @@ import {
   openShelteringDirectory,
   readPrivateFile,
   readPrivateFileIfThere,
-  shellQuoted,
   writePrivateFile,
 } from './private-file.ts';
+import { shellQuoted } from './shell-quoted.ts';
 
 const isRoot = process.geteuid!() === 0;
 

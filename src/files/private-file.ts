@@ -5,6 +5,7 @@ import { userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import { errnoOf, fileFailure } from './file-failure.ts';
+import { shellQuoted } from './shell-quoted.ts';
 
 /** Bits of the mode that give the group or others anything. */
 const forOthers = 0o077;
@@ -187,11 +188,6 @@ function insecure(what: string, where: string, mend: string): AppError {
   return new AppError('data_directory_insecure', { what, where, mend });
 }
 
-/** Quotes a path for a POSIX shell, if it needs it. */
-export function shellQuoted(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
 /**
  * Writes a private file so that at every moment either the old or the new contents are there, whole: a file beside it with
  * mode 0600, fsync, rename, fsync of the directory. The directory must exist.
@@ -200,7 +196,17 @@ export function shellQuoted(text: string): string {
  */
 export async function writePrivateFile(path: string, data: string | Uint8Array): Promise<void> {
   await removeLeftovers(path);
-  await replacing(path, [data], (temporary) => rename(temporary, path));
+  await replacing(path, 0o600, [data], (temporary) => rename(temporary, path));
+}
+
+/**
+ * Writes a file that everybody may read (mode 0644, whatever the umask), so that a web server sees either the old or the
+ * new contents, whole.
+ *
+ * @throws {AppError} `file_write_failed`; the old contents then stand
+ */
+export async function writePublicFile(path: string, data: string): Promise<void> {
+  await replacing(path, 0o644, [data], (temporary) => rename(temporary, path));
 }
 
 /**
@@ -212,7 +218,7 @@ export async function createPrivateFile(
   path: string,
   data: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
 ): Promise<void> {
-  await replacing(path, data, async (temporary) => {
+  await replacing(path, 0o600, data, async (temporary) => {
     // link, unlike rename, refuses an existing target.
     await link(temporary, path);
     await unlink(temporary);
@@ -221,12 +227,13 @@ export async function createPrivateFile(
 
 async function replacing(
   path: string,
+  mode: number,
   data: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
   install: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    await writeNewFile(temporary, data);
+    await writeNewFile(temporary, mode, data);
     await install(temporary);
     await syncDirectory(dirname(path));
   } catch (error) {
@@ -244,9 +251,11 @@ async function replacing(
 
 async function writeNewFile(
   path: string,
+  mode: number,
   data: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
 ): Promise<void> {
-  await using file = await open(path, createFlags, 0o600);
+  await using file = await open(path, createFlags, mode);
+  await file.chmod(mode);
   for await (const part of data) await file.writeFile(part);
   await file.sync();
 }

@@ -2,9 +2,9 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import { errnoOf, fileFailure } from '../files/file-failure.ts';
+import { writePublicFile } from '../files/private-file.ts';
 import { wellKnownPaths } from './discovery.ts';
 import { readKeySet, type ReadKeySet } from './key-set.ts';
-import { writePublicFile } from './public-file.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** What lies in a directory of published documents. */

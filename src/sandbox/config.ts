@@ -4,6 +4,7 @@ import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { AppError, SettingsError } from '../domain/errors.ts';
 import { nearest } from '../domain/nearest.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { readAwsIdentityPolicy, type AwsIdentityPolicy } from '../platforms/aws/identity-policy.ts';
 import { readAwsTrustPolicy, type AwsTrustPolicy } from '../platforms/aws/trust-policy.ts';
 import { awsSchema, type AwsSchema } from './aws/config-schema.ts';
@@ -149,7 +150,7 @@ async function policyText(
   } catch (error) {
     throw new SettingsError(
       {
-        what: `the policy file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+        what: `the policy file ${file} cannot be read: ${errnoOf(error)}`,
         where: place,
         mend: 'give the path of a JSON policy document, or the document itself',
       },

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { AppError, SettingsError } from '../domain/errors.ts';
 import { nearest } from '../domain/nearest.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import type { AwsAccount } from './aws/action.ts';
 import { readCall } from './aws/call.ts';
 import { openParameterStore, type ParameterStore } from './aws/parameter-store.ts';
@@ -123,7 +124,7 @@ async function listen(server: Server, port: number): Promise<void> {
     throw new AppError(
       'settings_invalid',
       {
-        what: `the AWS stand-in cannot listen on 127.0.0.1:${port}: ${(error as NodeJS.ErrnoException).code}`,
+        what: `the AWS stand-in cannot listen on 127.0.0.1:${port}: ${errnoOf(error)}`,
         where: 'aws.port',
         mend: 'set another port, or 0 for a free one',
       },

@@ -1,8 +1,10 @@
 import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
-import { access, type FileHandle, lstat, open } from 'node:fs/promises';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { SettingsError } from '../domain/errors.ts';
+import { exists } from '../files/exists.ts';
+import { errnoOf } from '../files/file-failure.ts';
 
 export const workloadFileName = 'hallpass.yaml';
 
@@ -42,13 +44,6 @@ export async function searchedDirectories(start: string, homeDirectory: string):
   return home === -1 ? upwards : upwards.slice(0, home + 1);
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** The text of one file, or null when there is none. */
 async function readWorkloadFileText(path: string): Promise<string | null> {
   let handle: FileHandle;
@@ -56,7 +51,7 @@ async function readWorkloadFileText(path: string): Promise<string | null> {
     // Judged and read through the same handle, so that nobody can exchange the file in between.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    return missing(path, error as NodeJS.ErrnoException);
+    return missing(path, error);
   }
   try {
     checkOwner(path, await handle.stat());
@@ -67,17 +62,18 @@ async function readWorkloadFileText(path: string): Promise<string | null> {
   }
 }
 
-async function missing(path: string, error: NodeJS.ErrnoException): Promise<null> {
+async function missing(path: string, error: unknown): Promise<null> {
+  const code = errnoOf(error);
   const dangling =
-    error.code === 'ENOENT' &&
+    code === 'ENOENT' &&
     (await lstat(path).then(
       () => true,
       () => false,
     ));
-  if ((error.code === 'ENOENT' || error.code === 'ENOTDIR') && !dangling) return null;
+  if ((code === 'ENOENT' || code === 'ENOTDIR') && !dangling) return null;
   throw new SettingsError(
     {
-      what: dangling ? `${path} is a link to a file that is not there` : `${path} cannot be read (${error.code})`,
+      what: dangling ? `${path} is a link to a file that is not there` : `${path} cannot be read (${code})`,
       where: path,
       mend: dangling ? `rm ${path}` : `ls -l ${path}`,
     },
@@ -86,11 +82,18 @@ async function missing(path: string, error: NodeJS.ErrnoException): Promise<null
 }
 
 function checkOwner(path: string, stats: Stats): void {
-  if (!stats.isFile()) throw new SettingsError({ what: `${path} is not a regular file`, where: path });
+  if (!stats.isFile()) {
+    throw new SettingsError({
+      what: `${path} is not a regular file`,
+      where: path,
+      mend: `see what it is: ls -ld ${path}`,
+    });
+  }
   if (stats.size > maximumFileBytes) {
     throw new SettingsError({
       what: `${path} has ${stats.size} bytes; at most ${maximumFileBytes} are read`,
       where: path,
+      mend: 'is this the right file? one that says who runs here has a few lines',
     });
   }
   refuseForeign(path, stats);
@@ -126,7 +129,10 @@ function decoded(path: string, bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new SettingsError({ what: `${path} is not UTF-8 text`, where: path }, { cause: error });
+    throw new SettingsError(
+      { what: `${path} is not UTF-8 text`, where: path, mend: 'save it as UTF-8' },
+      { cause: error },
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Problem, SettingsError } from '../domain/errors.ts';
 import { checkedName } from '../domain/names.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { checkedIssuerUrl } from '../identity/issuer-url.ts';
 import { shownPath, workloadFileName } from './find-workload-files.ts';
 import { type Noun, nouns } from './nouns.ts';
@@ -173,11 +174,12 @@ async function selectedWorkspace({ parentEnvironment, workingDirectory }: Settin
   const named = parentEnvironment['TF_WORKSPACE'];
   if (named) return named;
   const data = resolve(workingDirectory, parentEnvironment['TF_DATA_DIR'] || '.terraform');
-  const selected = await readFile(join(data, 'environment'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '';
+  const selected = await readFile(join(data, 'environment'), 'utf8').catch((error: unknown) => {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return '';
     // Guessing "default" here could give a run another workspace's identity.
     throw new SettingsError(
-      { what: `the selected Terraform workspace cannot be read (${error.code})`, where: join(data, 'environment') },
+      { what: `the selected Terraform workspace cannot be read (${code})`, where: join(data, 'environment') },
       { cause: error },
     );
   });

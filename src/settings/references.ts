@@ -3,6 +3,7 @@ import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { SettingsError } from '../domain/errors.ts';
 import { Secret } from '../domain/secret.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { maximumFileBytes } from './find-workload-files.ts';
 import type { Settings } from './settings.ts';
 import type { Placed, WrittenValue } from './workload-file.ts';
@@ -45,9 +46,9 @@ async function fileContents(name: string, path: string, place: string, settings:
     throw new SettingsError({ what: `${name} is to come from ${path}, ${what}`, where: place, mend }, { cause });
   };
   // Non-blocking: opening a named pipe would wait for its writer.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) =>
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) =>
     refuse(
-      error.code === 'ENOENT' ? 'which is not there' : `which cannot be read (${error.code})`,
+      errnoOf(error) === 'ENOENT' ? 'which is not there' : `which cannot be read (${errnoOf(error)})`,
       'the path is relative to the hallpass.yaml',
       error,
     ),

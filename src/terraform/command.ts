@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { shellQuoted } from '../files/private-file.ts';
+import { shellQuoted } from '../files/shell-quoted.ts';
 
 /** A command line of Terraform or OpenTofu, taken apart as far as Hallpass needs it. */
 export interface TerraformCommand {

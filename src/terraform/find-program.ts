@@ -1,5 +1,6 @@
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
+import { exists } from '../files/exists.ts';
 import { ProgramError, type ProgramPlaces } from './program-error.ts';
 import { resolveShim } from './version-managers.ts';
 
@@ -64,13 +65,6 @@ async function requireExecutable(path: string, name: string): Promise<void> {
       mend: `chmod +x ${path}, if it is meant to be a program`,
     });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../domain/errors.ts';
 import { isId, randomId } from '../domain/ids.ts';
 import { isJsonObject, type JsonObject } from '../domain/json.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { readZipComment, withZipComment } from './zip-comment.ts';
 
 /**
@@ -113,7 +114,7 @@ async function readPlanFile(path: string): Promise<Buffer | null> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return null;
     throw error;
   }
 }

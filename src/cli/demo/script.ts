@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from '../../environment/phase.ts';
+import { shellQuoted } from '../../files/shell-quoted.ts';
 import { findProgram } from '../../terraform/find-program.ts';
 import { programVersion } from '../../terraform/program-version.ts';
 import { findProviderSource, mirrorConfiguration, type ProviderSource } from '../../terraform/provider-search.ts';
@@ -142,15 +143,10 @@ function client(action: string, input: Readonly<Record<string, string | boolean>
   return { file: file!, args: [...args, action, JSON.stringify(input)] };
 }
 
-/** Quotes words for a POSIX shell, and `${` for Terraform. */
+/** Words as they stand in a shell command in a Terraform string: quoted for the shell, templates for Terraform. */
 function shellWords(words: readonly string[]): string {
   return words
-    .map(
-      (word) =>
-        `'${word
-          .replaceAll("'", String.raw`'\''`)
-          .replaceAll('${', '$${')
-          .replaceAll('%{', '%%{')}'`,
-    )
-    .join(' ');
+    .map(shellQuoted)
+    .join(' ')
+    .replaceAll(/[$%]\{/g, (opening) => `${opening[0]}${opening}`);
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { openAuditLog } from '../../audit/log.ts';
 import { checkedBase, isRam, openBase } from '../../environment/base-directory.ts';
+import { exists } from '../../files/exists.ts';
 import { openPrivateDirectory, readPrivateFile } from '../../files/private-file.ts';
 import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
 import { openIssuer } from '../../identity/issuer.ts';
@@ -182,11 +183,4 @@ export async function checkDetours({ settings }: CliContext): Promise<readonly F
 
 function withoutPassword(value: string): string {
   return value.replace(/\/\/[^/@]*@/, '//…@');
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

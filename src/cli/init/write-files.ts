@@ -1,6 +1,7 @@
 import { lstat, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError, SettingsError } from '../../domain/errors.ts';
+import { errnoOf } from '../../files/file-failure.ts';
 import type { NewFile } from './terraform-code.ts';
 
 /**
@@ -13,7 +14,7 @@ export async function refuseExisting(directory: string, files: readonly NewFile[
   for (const { path } of files) {
     const exists = await lstat(join(directory, path)).then(
       () => true,
-      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+      (error: unknown) => errnoOf(error) !== 'ENOENT',
     );
     if (exists) there.push(path);
   }
@@ -41,7 +42,7 @@ export async function writeNewFiles(directory: string, files: readonly NewFile[]
     throw new AppError(
       'directory_invalid',
       {
-        what: `the files cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+        what: `the files cannot be written (${errnoOf(error) ?? 'unknown'})`,
         where: directory,
         mend: 'nothing was left behind; mend the directory and try again',
       },

@@ -1,6 +1,6 @@
 import { wellKnownPaths } from '../../identity/discovery.ts';
 import { issuerPath } from '../../identity/issuer-url.ts';
-import { shellQuoted } from '../../files/private-file.ts';
+import { shellQuoted } from '../../files/shell-quoted.ts';
 
 /** Static hosts for which we know the commands. */
 export const hosts = ['s3', 'cloudfront', 'nginx'] as const;
