@@ -66,6 +66,14 @@ describe('checkIssuer', () => {
     expect(result).toMatchObject({ passed: true, findings: [], ownKids: ours.map((key) => key.kid) });
   });
 
+  it('takes no key from where another issuer is spoken for, not even ours', async () => {
+    const url: string = await site({
+      [configurationPath]: (_, response) =>
+        void response.writeHead(200, json).end(JSON.stringify({ issuer: 'https://x', jwks_uri: `${url}${keysPath}` })),
+    });
+    expect(await check(url)).toMatchObject({ passed: false, kids: [], ownKids: [] });
+  });
+
   it('passes serveWellKnown', async () => {
     let url = '';
     const server = await serveWellKnown({

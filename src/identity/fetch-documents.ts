@@ -106,7 +106,9 @@ function judgeConfiguration({ url, text }: Fetched, issuer: string, add: Add): s
     else if (member.endsWith('alg_values_supported') && !listed(document[member], wanted))
       add('error', `${url} does not list RS256 in "${member}"`);
   }
-  return keysUrlOf(document['jwks_uri'], url, issuer, add);
+  const keysUrl = keysUrlOf(document['jwks_uri'], url, issuer, add);
+  // Whoever does not say that it is this issuer does not speak for it (OpenID Connect Discovery 1.0 section 4.3).
+  return document['issuer'] === issuer ? keysUrl : null;
 }
 
 function keysUrlOf(value: unknown, url: string, issuer: string, add: Add): string | null {

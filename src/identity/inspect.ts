@@ -22,14 +22,21 @@ export function inspectToken(compact: string): InspectedToken {
     throw malformed(`it has ${compact.length} characters; ${longestToken} are the most`);
   const parts = compact.split('.');
   if (parts.length !== 3) throw malformed(`it has ${parts.length} parts instead of three`);
-  if (!parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part))) throw malformed('a part of it is not base64url');
+  if (!parts.every(isBase64url)) throw malformed('a part of it is not base64url');
   return { header: decoded(parts[0]!, 'header'), claims: decoded(parts[1]!, 'payload') };
+}
+
+/** Base64url in its one spelling (RFC 4648 section 3.5): stray bits in the last letter would make a second token of one. */
+function isBase64url(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part;
 }
 
 function decoded(part: string, name: string): Readonly<Record<string, Json>> {
   let value: unknown;
   try {
-    value = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')));
+    // A byte order mark is kept, so that it is no JSON: other readers would stumble over it.
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    value = parseStrictJson(decoder.decode(Buffer.from(part, 'base64url')));
   } catch (error) {
     // The duplicate's name is worth saying; what JSON.parse says would quote the token.
     throw malformed(
