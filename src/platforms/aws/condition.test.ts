@@ -77,6 +77,15 @@ describe('condition operators', () => {
     );
   });
 
+  it('does not take two numbers for equal that a double cannot tell apart', () => {
+    const { condition, version } = conditionOf({
+      condition: { NumericEquals: { 'id.example.com:sub': '9007199254740993' } },
+    });
+    expect(decideCondition(condition, contextOf({ sub: '9007199254740992' }), version).result).toBe('unknown');
+    const { condition: short } = conditionOf({ condition: { NumericEquals: { 'id.example.com:sub': '1.50' } } });
+    expect(decideCondition(short, contextOf({ sub: '1.5' }), version).result).toBe('pass');
+  });
+
   it.each([
     [{ StringNotEquals: { 'id.example.com:sub': 'x' } }, 'wanted anything but "x", was missing'],
     [{ StringEquals: { 'id.example.com:sub': ['x', 'y'] } }, 'wanted "x" or "y", was missing'],

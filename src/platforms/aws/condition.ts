@@ -280,8 +280,10 @@ function inAddressRange(wanted: Glob, actual: string): Truth {
   return range.check(actual, version === 4 ? 'ipv4' : 'ipv6');
 }
 
+/** Numbers of more than 15 digits are not told apart by a double, and two that differ must not seem equal. */
 function readNumber(value: string): number | null {
-  return /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/.test(value.trim()) ? Number(value) : null;
+  const digits = /^[+-]?(?:(\d+)(?:\.(\d*))?|\.(\d+))$/.exec(value.trim())?.slice(1).join('');
+  return digits === undefined || digits.length > 15 ? null : Number(value);
 }
 
 const isoDate = /^\d{4}(?:-\d\d(?:-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d))?)?)?$/;

@@ -337,6 +337,13 @@ describe('decideAwsTrust', () => {
       expect(row?.result).toBe('unknown');
     });
 
+    it('NotPrincipal does not allow everyone else: that is not certain', () => {
+      const { Principal: _, ...rest } = allow;
+      const verdict = decide({ ...rest, NotPrincipal: { Federated: arn.replace('id.', 'other.') } });
+      expect(verdict.allowed).toBe(false);
+      expect(verdict.checks.find((check) => check.key === 'NotPrincipal')?.result).toBe('unknown');
+    });
+
     it('NotPrincipal denies everyone else', () => {
       const { Principal: _, ...rest } = allow;
       const deny = (NotPrincipal: Json) => ({ ...rest, Effect: 'Deny', NotPrincipal });

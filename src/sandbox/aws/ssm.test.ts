@@ -399,6 +399,24 @@ describe('permissions', () => {
     );
   });
 
+  it('are asked with the tags of each parameter of a list, since a Deny may be about them', async () => {
+    await open([
+      { Effect: 'Allow', Action: '*', Resource: '*' },
+      {
+        Effect: 'Deny',
+        Action: ['ssm:GetParameters', 'ssm:DeleteParameters'],
+        Resource: '*',
+        Condition: { StringEquals: { 'aws:ResourceTag/Team': 'payments' } },
+      },
+    ]);
+    await put('/a', 'v', { Tags: [{ Key: 'Team', Value: 'payments' }] });
+    await put('/b');
+    for (const action of ['GetParameters', 'DeleteParameters']) {
+      expect((await ssm(action, { Names: ['/b', '/a'] })).type).toBe('AccessDeniedException');
+      expect((await ssm(action, { Names: ['/b'] })).status).toBe(200);
+    }
+  });
+
   it('are needed for tags of a new parameter too', async () => {
     await open([{ Effect: 'Allow', Action: 'ssm:PutParameter', Resource: '*' }]);
     expect(await put('/a', 'v', { Tags: [{ Key: 'a', Value: 'b' }] })).toMatchObject(

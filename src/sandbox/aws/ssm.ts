@@ -141,7 +141,7 @@ function getParameter(request: ActionRequest<JsonObject>, account: AwsAccount): 
   const ssm = open(request, account);
   const [name, selector] = splitSelector(textIn(request.parameters, 'Name'));
   const parameter = ssm.store.get(checkedName(name));
-  allow(ssm, 'GetParameter', name, parameter && resourceTags(parameter));
+  allowNamed(ssm, 'GetParameter', name);
   if (parameter === undefined) throw notFound();
   if (selector !== null && selector !== String(parameter.version))
     throw new AwsRefusal(
@@ -158,7 +158,7 @@ function getParameter(request: ActionRequest<JsonObject>, account: AwsAccount): 
 function getParameters(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
   const ssm = open(request, account);
   const names = namesIn(request.parameters, 'Names');
-  for (const name of names) allow(ssm, 'GetParameters', splitSelector(name)[0]);
+  for (const name of names) allowNamed(ssm, 'GetParameters', splitSelector(name)[0]);
   const found = names.flatMap((given) => {
     const [name, selector] = splitSelector(given);
     const parameter = ssm.store.get(name);
@@ -200,8 +200,7 @@ function describeParameters(request: ActionRequest<JsonObject>, account: AwsAcco
 function deleteParameter(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
   const ssm = open(request, account);
   const name = nameIn(request.parameters, 'Name');
-  const parameter = ssm.store.get(name);
-  allow(ssm, 'DeleteParameter', name, parameter && resourceTags(parameter));
+  allowNamed(ssm, 'DeleteParameter', name);
   if (!ssm.store.delete(name)) throw notFound();
   return {};
 }
@@ -209,7 +208,7 @@ function deleteParameter(request: ActionRequest<JsonObject>, account: AwsAccount
 function deleteParameters(request: ActionRequest<JsonObject>, account: AwsAccount): JsonObject {
   const ssm = open(request, account);
   const names = namesIn(request.parameters, 'Names');
-  for (const name of names) allow(ssm, 'DeleteParameters', name);
+  for (const name of names) allowNamed(ssm, 'DeleteParameters', name);
   const deleted = names.filter((name) => ssm.store.delete(name));
   return { DeletedParameters: deleted, InvalidParameters: names.filter((name) => !deleted.includes(name)) };
 }
@@ -256,6 +255,12 @@ type Context = Readonly<Record<string, string | readonly string[]>>;
 
 function allow(ssm: SsmCall, action: string, name: string, context: Context = {}): void {
   requireAccess(`ssm:${action}`, arnOf(ssm, name), context, ssm.request, ssm.account);
+}
+
+/** Asks with the tags of the parameter, if there is one: a Deny may be about them. */
+function allowNamed(ssm: SsmCall, action: string, name: string): void {
+  const parameter = ssm.store.get(name);
+  allow(ssm, action, name, parameter && resourceTags(parameter));
 }
 
 function arnOf({ request, account }: SsmCall, name: string): string {
