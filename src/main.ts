@@ -1,6 +1,7 @@
 import manifest from '../package.json' with { type: 'json' };
 import { runCli } from './cli/program.ts';
 import { readSettings } from './settings/settings.ts';
+import { noticeLostOutput } from './cli/lost-output.ts';
 import { printError } from './cli/print-error.ts';
 import { UsageError } from './domain/errors.ts';
 
@@ -11,12 +12,10 @@ function takeDataDirectory(argv: readonly string[]): { args: string[]; dataDirec
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index]!;
     if (argument === '--') return { args: [...args, ...argv.slice(index)], dataDirectory };
-    if (argument === '--data-dir') {
-      dataDirectory = argv[(index += 1)];
+    if (argument === '--data-dir' || argument.startsWith('--data-dir=')) {
+      dataDirectory = argument === '--data-dir' ? argv[(index += 1)] : argument.slice('--data-dir='.length);
       if (!dataDirectory)
         throw new UsageError({ what: '--data-dir needs a directory', mend: 'hallpass --data-dir DIR COMMAND' });
-    } else if (argument.startsWith('--data-dir=')) {
-      dataDirectory = argument.slice('--data-dir='.length);
     } else {
       args.push(argument);
     }
@@ -30,13 +29,9 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  // A reader that went away (`| head`) is no fault.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
   const argv = process.argv.slice(2);
+  const failed = argv[0] === 'exec' ? 125 : 1;
+  noticeLostOutput(process, () => process.once('exit', () => (process.exitCode ||= failed)));
   try {
     const { args, dataDirectory } = takeDataDirectory(argv);
     await runCli(
@@ -57,7 +52,7 @@ async function main(): Promise<void> {
     );
   } catch (error) {
     printError(process.stderr, error);
-    process.exitCode = argv[0] === 'exec' ? 125 : 2;
+    process.exitCode = argv[0] === 'exec' ? 125 : error instanceof UsageError ? 2 : 1;
   }
 }
 

@@ -61,7 +61,7 @@ export function readSettings(
     ),
   );
   const home = parentEnvironment['HOME'] || known(homedir, '/');
-  const workingDirectory = process.cwd();
+  const workingDirectory = presentDirectory();
   const path = (name: string, value: string): string => {
     if (value.includes('\0'))
       throw new SettingsError({ what: `${name} holds a NUL character`, where: name, mend: 'give a path' });
@@ -89,6 +89,18 @@ export function readSettings(
     workingDirectory,
     userName: parentEnvironment['USER'] || known(() => userInfo().username, `uid ${process.getuid?.()}`),
   });
+}
+
+/** The working directory; somebody may have removed it meanwhile. */
+function presentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new SettingsError(
+      { what: 'the working directory is not there any more', mend: 'cd to one that is' },
+      { cause },
+    );
+  }
 }
 
 /** What the user database says, or a fallback: in many containers the uid has no entry there. */
