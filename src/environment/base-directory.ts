@@ -2,6 +2,8 @@ import { constants } from 'node:fs';
 import { access, lstat, mkdir, realpath, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../domain/errors.ts';
+import { failureReason } from '../files/file-failure.ts';
+import { makeDirectories } from '../files/make-directories.ts';
 
 const tmpfsMagic = 0x01021994;
 const ramfsMagic = 0x858458f6;
@@ -18,8 +20,8 @@ const disk = '/tmp';
  */
 export async function openBase(runDirectory: string | null): Promise<string> {
   if (runDirectory !== null) {
-    await mkdir(runDirectory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-      throw unusable(runDirectory, 'cannot be made', cause);
+    await makeDirectories(runDirectory, 0o700).catch((cause: unknown) => {
+      throw unusable(runDirectory, `it cannot be made: ${failureReason(cause).what}`, cause);
     });
     return checkedBase(runDirectory);
   }
@@ -74,11 +76,11 @@ async function isOurs(path: string): Promise<boolean> {
 /** Checks that every level down to a base belongs to us or to root, and that no other user can replace one of them. */
 export async function checkedBase(path: string): Promise<string> {
   const real = await realpath(path).catch((cause: unknown) => {
-    throw unusable(path, 'cannot be opened', cause);
+    throw unusable(path, `it cannot be opened: ${failureReason(cause).what}`, cause);
   });
   for (const level of levels(real)) await checkLevel(level, path);
   await access(real, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
-    throw unusable(real, 'cannot be written to', cause);
+    throw unusable(real, `it cannot be written to: ${failureReason(cause).what}`, cause);
   });
   return real;
 }

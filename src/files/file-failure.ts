@@ -18,6 +18,8 @@ const reasons: Readonly<Record<string, Reason>> = {
   EPERM: { what: 'the system does not permit it', mend: 'check the owner and the flags of the file' },
   ENOENT: { what: 'it does not exist', mend: 'check the path' },
   ENOTDIR: { what: 'a part of the path is not a directory', mend: 'check the path' },
+  ELOOP: { what: 'its links lead in a circle', mend: 'look at the links: ls -l' },
+  ENAMETOOLONG: { what: 'the name is too long', mend: 'choose a shorter path' },
   EISDIR: { what: 'it is a directory', mend: 'give the path of a file' },
   EMFILE: { what: 'too many files are open', mend: 'raise the limit (ulimit -n), then try again' },
   EIO: { what: 'the disk reports an error', mend: 'check the disk before you go on' },

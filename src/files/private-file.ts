@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { link, lstat, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import { errnoOf, fileFailure } from './file-failure.ts';
+import { makeDirectories } from './make-directories.ts';
 import { shellQuoted } from './shell-quoted.ts';
 
 /** Bits of the mode that give the group or others anything. */
@@ -133,8 +134,8 @@ export async function openShelteringDirectory(path: string, what: string): Promi
 
 /** Makes missing levels, each on disk before anything in it can be. */
 async function makePrivateDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
+  const first = await makeDirectories(path, 0o700);
+  if (first === null) return;
   const above = dirname(resolve(first));
   for (let level = resolve(path); level !== above && level !== dirname(level); level = dirname(level)) {
     // A directory above ours may be closed to reading, and is not ours to insist on.
