@@ -123,9 +123,14 @@ function slotPaths(wish: SlotWish): string[] {
 /** Made under another name, with the owner's note inside. */
 async function makeOwned(wish: SlotWish): Promise<string> {
   const made = await makeBeside(join(wish.base, wish.stem));
-  await mkdir(join(made, ownPart), { mode: 0o700 });
-  await writeOwner(made, wish.note);
-  return made;
+  try {
+    await mkdir(join(made, ownPart), { mode: 0o700 });
+    await writeOwner(made, wish.note);
+    return made;
+  } catch (error) {
+    await rm(made, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /** The base may have been removed as empty, a moment ago. */

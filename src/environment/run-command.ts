@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { leaseRecord } from '../audit/event-members.ts';
 import { revealed } from '../domain/secret.ts';
+import { failureReason } from '../files/file-failure.ts';
 import { explainFailure } from './explain.ts';
 import { findCommand } from './find-command.ts';
 import { maskArguments, pathsIn, planMask } from './isolation.ts';
@@ -59,7 +60,7 @@ async function runToEnd(
     const program = await startIsolated(environment, start);
     const stopForwarding = signals.forwardTo(program);
     try {
-      await noteProcesses(environment, program.processes);
+      await noteStarted(environment, program);
       environment.run.report({ type: 'command_started', command, pid: program.pid });
       return await endOf(environment, program);
     } finally {
@@ -70,6 +71,19 @@ async function runToEnd(
     await passOutputOn(environment);
     warn(environment, error.problem);
     return { exitCode: error.exitCode, signal: null };
+  }
+}
+
+/** The command runs already: it is not ended because the note about it cannot be written. */
+async function noteStarted(environment: OpenEnvironment, program: RunningProgram): Promise<void> {
+  try {
+    await noteProcesses(environment, program.processes);
+  } catch (error) {
+    const { what, mend } = failureReason(error);
+    warn(environment, {
+      what: `the processes of the command were not noted (${what}): the next Hallpass could not end them if this one were killed`,
+      mend,
+    });
   }
 }
 

@@ -531,6 +531,31 @@ describe('the private directory', () => {
     await expect(runPhase(run, phase.io)).rejects.toThrow(/may be written to by others/);
   });
 
+  it('is not left half made, and not called a fault of Hallpass, when the disk is full', async () => {
+    const phase = testPhase();
+    const id = {
+      toJSON: () => {
+        throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+      },
+    };
+    const run = { ...phase.run, lease: { ...phase.run.lease, id: id as unknown as string } };
+    await expect(runPhase(run, phase.io)).rejects.toMatchObject({
+      code: 'directory_invalid',
+      problem: {
+        what: 'the private directory of the phase cannot be written: the disk is full',
+        mend: expect.stringContaining('HALLPASS_RUN_DIR'),
+      },
+    });
+    expect(phase.tokens).toEqual([]);
+    expectNothingLeft(phase);
+  });
+
+  it('is refused at once where none can be made', async () => {
+    const phase = testPhase();
+    const run = { ...phase.run, settings: { ...phase.run.settings, runDirectory: '/proc/hallpass/run' } };
+    await expect(runPhase(run, phase.io)).rejects.toMatchObject({ code: 'directory_invalid' });
+  });
+
   it('has files that nobody else can read, and no newline at their end', async () => {
     const phase = testPhase({ tfc: awsDefault });
     await using environment = await openPhase(phase.run, phase.io);

@@ -8,6 +8,7 @@ import { startRenewal } from './renewal.ts';
 import { runCommand } from './run-command.ts';
 import { tearDown } from './teardown.ts';
 import { findCommand } from './find-command.ts';
+import { privateDirectoryFailure } from './private-directory-failure.ts';
 
 /**
  * Runs one command as one phase of a workload: private directory, tokens, credentials, command, teardown.
@@ -43,7 +44,7 @@ export async function openPhase(run: PhaseRun, io: PhaseIo): Promise<PhaseEnviro
     return phaseEnvironment(environment, signals);
   } catch (error) {
     await (environment === null ? signals.close() : tearDown(environment, signals));
-    throw error;
+    throw privateDirectoryFailure(error, environment?.directory ?? run.settings.runDirectory ?? '/dev/shm, /tmp');
   }
 }
 
@@ -96,7 +97,13 @@ async function mint(environment: OpenEnvironment, request: CredentialRequest): P
 function phaseEnvironment(environment: OpenEnvironment, signals: PhaseSignals): PhaseEnvironment {
   return {
     directory: environment.directory,
-    run: (command) => runCommand(environment, signals, command),
+    run: async (command) => {
+      try {
+        return await runCommand(environment, signals, command);
+      } catch (error) {
+        throw privateDirectoryFailure(error, environment.directory);
+      }
+    },
     [Symbol.asyncDispose]: () => tearDown(environment, signals),
   };
 }
