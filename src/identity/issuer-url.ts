@@ -74,5 +74,5 @@ function issuerError(text: string, reason: string, mend: string): AppError {
 
 /** A URL's user part may be a password that somebody pasted. */
 function withoutUser(text: string): string {
-  return text.replace(/\/\/[^/?#]*@/, '//…@');
+  return text.replace(/\/\/[^/?#]*@/, '//***@');
 }
