@@ -1,4 +1,5 @@
 import { formatDuration } from '../domain/duration.ts';
+import { printable } from '../domain/printable.ts';
 import type { AuditEventType, AuditRecord, WorkloadRecord } from './event.ts';
 import { workloadName } from './filter.ts';
 import { dayOf, timeOf, type Zone } from './moment.ts';
@@ -81,12 +82,9 @@ function whatOf(record: AuditRecord, zone: Zone): string {
   return `${plain(record.type)} (${plain(record.outcome)})`;
 }
 
-/** Escapes what would move the cursor, colour the terminal or turn the reading direction, and cuts what is too long. */
+/** Text from outside as {@link printable} shows it; cut when it is too long. */
 export function plain(text: unknown): string {
-  const escaped = String(text).replace(
-    /[\p{C}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
+  const escaped = printable(String(text));
   return escaped.length > longestText ? `${escaped.slice(0, longestText)}…` : escaped;
 }
 

@@ -1,3 +1,4 @@
+import { isoSeconds } from '../domain/iso-seconds.ts';
 import { shellQuoted } from '../files/shell-quoted.ts';
 import type { AuditRecord } from './event.ts';
 
@@ -57,12 +58,8 @@ function cloudTrailLookups(records: readonly AuditRecord[]): string[] {
     [
       'aws cloudtrail lookup-events',
       `--lookup-attributes ${shellQuoted(`AttributeKey=Username,AttributeValue=${session}`)}`,
-      `--start-time ${isoSeconds(from)}`,
-      `--end-time ${isoSeconds(to + slackSeconds)}`,
+      `--start-time ${isoSeconds(new Date(from * 1000))}`,
+      `--end-time ${isoSeconds(new Date((to + slackSeconds) * 1000))}`,
     ].join(' '),
   );
-}
-
-function isoSeconds(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }

@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 import { openAuditLog } from '../audit/log.ts';
 import { AppError, SettingsError } from '../domain/errors.ts';
+import { printable } from '../domain/printable.ts';
 import { jsonText } from '../domain/json.ts';
 import { changesSinceAllowed, describedChange, type IdentityChange } from '../settings/allowance.ts';
 import { type FileIdentity, type IdentityStatement, isReference } from '../settings/file-identity.ts';
@@ -100,11 +101,6 @@ function description(
 
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length > 0 ? [title, '', ...lines, ''] : [];
-}
-
-/** What comes from a file must not move the cursor over what was said before. */
-function printable(line: string): string {
-  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }
 
 function shownValue({ field, value, file, isInForce }: IdentityStatement, claim: Claim, settings: Settings): string {

@@ -21,7 +21,7 @@ export interface ReadKeySet {
 }
 
 /** Members that only a private key has, of any key type (RFC 7518 section 6). */
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+export const privateMembers: readonly string[] = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /**
  * Reads a key set (RFC 7517 section 5). Entries of other types are skipped, as the standard asks; what must never be

@@ -1,6 +1,7 @@
 import { compactVerify } from 'jose/jws/compact/verify';
 import { importJWK } from 'jose/key/import';
 import { AppError } from '../domain/errors.ts';
+import { isoSeconds } from '../domain/iso-seconds.ts';
 import type { Json } from '../domain/json.ts';
 import { quoted } from '../domain/names.ts';
 import type { Claims } from '../domain/token.ts';
@@ -147,6 +148,6 @@ function show(value: Json | undefined): string {
 }
 
 function moment(seconds: number): string {
-  const date = new Date(Math.floor(seconds) * 1000);
-  return Number.isNaN(date.getTime()) ? `second ${seconds}` : date.toISOString().replace('.000Z', 'Z');
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? `second ${seconds}` : isoSeconds(date);
 }

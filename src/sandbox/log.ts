@@ -1,3 +1,4 @@
+import { printable } from '../domain/printable.ts';
 import type { Check } from '../domain/trust.ts';
 
 /** What the stand-in tells of one request. Never holds a token, a secret key or a signature. */
@@ -45,9 +46,6 @@ const longestLine = 2_000;
 
 /** What strangers send stands in these lines: it must not start new ones, nor speak to the terminal. */
 function oneLine(text: string): string {
-  const shown = text.replace(
-    /[^\x20-\x7e\p{L}\p{N}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
+  const shown = printable(text);
   return shown.length > longestLine ? `${shown.slice(0, longestLine)}…` : shown;
 }

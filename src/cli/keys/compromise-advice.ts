@@ -1,4 +1,5 @@
 import { formatDuration } from '../../domain/duration.ts';
+import { isoSeconds } from '../../domain/iso-seconds.ts';
 import { documentMaxAgeSeconds, type KeyRing } from '../../identity/key-ring.ts';
 
 /** The AWS policy that ends sessions that were issued before a moment, to be attached to each role. */
@@ -11,7 +12,7 @@ export function denyEarlierSessions(at: Date): object {
         Effect: 'Deny',
         Action: '*',
         Resource: '*',
-        Condition: { DateLessThan: { 'aws:TokenIssueTime': at.toISOString().replace(/\.\d{3}Z$/, 'Z') } },
+        Condition: { DateLessThan: { 'aws:TokenIssueTime': isoSeconds(at) } },
       },
     ],
   };

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../domain/duration.ts';
+import { isoSeconds } from '../../domain/iso-seconds.ts';
 import { nextKey, readyAt, type KeyRing, type RingKey } from '../../identity/key-ring.ts';
 
 /** One key as `keys list --json` shows it. */
@@ -32,7 +33,7 @@ export function nextKeySentence(ring: KeyRing, now: number): string {
 }
 
 export function iso(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+  return isoSeconds(new Date(seconds * 1000));
 }
 
 export function isoOrNull(seconds: number | null): string | null {

@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
+import { isoSeconds } from '../../domain/iso-seconds.ts';
 import { issuerHost } from '../../platforms/aws/arn.ts';
 import { readAwsIdentityPolicy, type AwsIdentityPolicy } from '../../platforms/aws/identity-policy.ts';
 import type { AwsWebIdentity } from '../../platforms/aws/web-identity.ts';
@@ -155,8 +156,4 @@ function notForSessions(action: string): QueryHandler {
   return () => {
     throw new AwsRefusal('AccessDenied', 403, `Cannot call ${action} with session credentials`);
   };
-}
-
-function isoSeconds(at: Date): string {
-  return at.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }

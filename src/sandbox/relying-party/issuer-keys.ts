@@ -1,5 +1,7 @@
 import type { JWK } from 'jose';
 import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
+import { modulusBits, smallestModulus } from '../../identity/jwk.ts';
+import { privateMembers } from '../../identity/key-set.ts';
 import { defaultFetchLimits, fetchJson, type FetchLimits } from './fetch-json.ts';
 
 /** How a relying party reads the keys of one issuer. */
@@ -36,7 +38,6 @@ export const algorithms: Readonly<Record<string, { readonly kty: string; readonl
   ES512: { kty: 'EC', crv: 'P-521' },
 };
 
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const mostKeys = 100;
 
 type KeySet =
@@ -105,14 +106,9 @@ function faultOf(key: JWK, algorithm: string): string | null {
   if (key.use !== undefined && key.use !== 'sig') return `has use ${key.use}, not sig`;
   if (key.key_ops !== undefined && !key.key_ops.includes('verify')) return 'does not list verify in key_ops';
   if (key.alg !== undefined && key.alg !== algorithm) return `is for ${key.alg}, but the token says ${algorithm}`;
-  if (key.kty === 'RSA' && modulusBits(key) < 2048) return `has ${modulusBits(key)} bits; at least 2048 are needed`;
-  return null;
-}
-
-function modulusBits(key: JWK): number {
-  const modulus = Buffer.from(key.n ?? '', 'base64url');
-  const first = modulus.findIndex((byte) => byte !== 0);
-  return first < 0 ? 0 : (modulus.length - first) * 8 - (Math.clz32(modulus[first]!) - 24);
+  if (key.kty !== 'RSA') return null;
+  const bits = modulusBits(key.n ?? '');
+  return bits < smallestModulus ? `has ${bits} bits; at least ${smallestModulus} are needed` : null;
 }
 
 async function readKeys(options: IssuerKeysOptions): Promise<KeySet> {

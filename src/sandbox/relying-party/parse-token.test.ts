@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inspectMembers, parseToken } from './parse-token.ts';
+import { parseToken } from './parse-token.ts';
 
 const part = (text: string): string => Buffer.from(text).toString('base64url');
 const token = (payload: string, header = '{"alg":"RS256","kid":"k"}'): string =>
@@ -31,10 +31,10 @@ describe('taking a token apart', () => {
     'a header that is no object': [token('{}', '[]'), 'header is not a JSON object'],
     'a payload that is no object': [token('"x"'), 'payload is not a JSON object'],
     'a payload that is not JSON': [token('{"a":}'), 'payload is not JSON'],
-    'a member twice': [token('{"sub":"a","sub":"b"}'), '"sub" twice'],
-    'a member twice, once escaped': [token('{"sub":"a","s\\u0075b":"b"}'), '"sub" twice'],
-    'a member twice in the header': [token('{}', '{"alg":"RS256","alg":"none"}'), '"alg" twice'],
-    'a member twice inside a claim': [token('{"x":[{"a":1,"a":2}]}'), '"a" twice'],
+    'a member twice': [token('{"sub":"a","sub":"b"}'), '"sub" stands in it twice'],
+    'a member twice, once escaped': [token('{"sub":"a","s\\u0075b":"b"}'), '"sub" stands in it twice'],
+    'a member twice in the header': [token('{}', '{"alg":"RS256","alg":"none"}'), '"alg" stands in it twice'],
+    'a member twice inside a claim': [token('{"x":[{"a":1,"a":2}]}'), '"a" stands in it twice'],
     'a registered claim in other letter case': [token('{"Sub":"a"}'), '"Sub" differs'],
   };
   for (const [what, [compact, why]] of Object.entries(refused)) {
@@ -47,25 +47,6 @@ describe('taking a token apart', () => {
   it('does not take equal names of different objects for one', () => {
     expect(parseToken(token('{"a":{"x":1},"b":{"x":2},"c":"a","d":["a","a"],"x":"{\\"x\\":1,\\"x\\":2}"}')).ok).toBe(
       true,
-    );
-  });
-
-  it('finds no duplicate in any JSON that was written from a value', () => {
-    fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
-        expect(inspectMembers(JSON.stringify(value)).duplicate).toBeNull();
-      }),
-    );
-  });
-
-  it('finds the member that was added a second time, wherever it stands', () => {
-    fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), fc.nat(), (value, choice) => {
-        const names = Object.keys(value);
-        const name = names[choice % names.length]!;
-        const text = `{${JSON.stringify(name)}: 0, ${JSON.stringify(value).slice(1)}`;
-        expect(inspectMembers(text).duplicate).toBe(name);
-      }),
     );
   });
 

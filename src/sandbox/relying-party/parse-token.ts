@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { DuplicateMemberError, parseStrictJson } from '../../identity/strict-json.ts';
 
 /** A compact JWS taken apart; nothing about it has been verified yet. */
 export interface ParsedToken {
@@ -63,41 +64,26 @@ interface ReadObject {
 }
 
 function readObject(text: string): ReadObject | string {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
-    return 'is not JSON';
+    const value = parseStrictJson(text);
+    return isJsonObject(value) ? { value, numberLiterals: numberLiterals(text) } : 'is not a JSON object';
+  } catch (error) {
+    return error instanceof DuplicateMemberError ? `is ambiguous: ${error.message}` : 'is not JSON';
   }
-  if (!isJsonObject(value)) return 'is not a JSON object';
-  const { duplicate, numberLiterals } = inspectMembers(text);
-  if (duplicate !== null) return `has the member ${JSON.stringify(duplicate)} twice`;
-  return { value, numberLiterals };
 }
 
-/**
- * Walks over a JSON text that is known to be valid, and finds what `JSON.parse` hides: duplicate member names at any
- * depth, and how top-level numbers were written.
- */
-export function inspectMembers(text: string): {
-  readonly duplicate: string | null;
-  readonly numberLiterals: ReadonlyMap<string, string>;
-} {
+/** How the numbers of a JSON object were written; `JSON.parse` does not tell. The text is known to be valid. */
+function numberLiterals(text: string): ReadonlyMap<string, string> {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s"{}[\]:,]+/gs) ?? [];
-  const numberLiterals = new Map<string, string>();
-  const open: (Set<string> | null)[] = [];
-  let duplicate: string | null = null;
+  const literals = new Map<string, string>();
+  let depth = 0;
   let member = '';
   for (const [index, token] of tokens.entries()) {
-    if (token === '{') open.push(new Set());
-    else if (token === '[') open.push(null);
-    else if (token === '}' || token === ']') open.pop();
-    else if (tokens[index + 1] === ':') {
-      member = JSON.parse(token) as string;
-      const names = open.at(-1)!;
-      if (names?.has(member)) duplicate ??= member;
-      names?.add(member);
-    } else if (open.length === 1 && /^[-\d]/.test(token)) numberLiterals.set(member, token);
+    if (token === '{' || token === '[') depth += 1;
+    else if (token === '}' || token === ']') depth -= 1;
+    else if (depth !== 1) continue;
+    else if (tokens[index + 1] === ':') member = JSON.parse(token) as string;
+    else if (/^[-\d]/.test(token)) literals.set(member, token);
   }
-  return { duplicate, numberLiterals };
+  return literals;
 }
