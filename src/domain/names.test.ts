@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkedName, NameError, quoted, type NameKind } from './names.ts';
+import { checkedName, NameError, type NameKind } from './names.ts';
 
 const kinds: readonly NameKind[] = ['organization', 'project', 'workspace', 'stack', 'deployment', 'module'];
 
@@ -61,12 +61,6 @@ describe('checkedName', () => {
         expect(name.length).toBeLessThanOrEqual(90);
       }),
     );
-  });
-});
-
-describe('quoted', () => {
-  it('shows any text on one line of printable ASCII', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => /^[\x20-\x7e]*$/.test(quoted(text))));
   });
 });
 

@@ -1,4 +1,5 @@
 import { AppError } from './errors.ts';
+import { quoted } from './printable.ts';
 
 /** What a name is the name of; decides which characters it may have. */
 export type NameKind = 'organization' | 'project' | 'workspace' | 'stack' | 'deployment' | 'module';
@@ -39,12 +40,4 @@ export function checkedName(kind: NameKind, name: string): string {
   if (bad === undefined) throw new NameError(kind, name, 'has a space at its start or end, or two in a row');
   const codePoint = `U+${bad.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
   throw new NameError(kind, name, `holds ${quoted(bad)} (${codePoint}), which cannot stand in a subject`);
-}
-
-/** Shows a name from outside on one line, with everything outside printable ASCII escaped. */
-export function quoted(text: string): string {
-  return JSON.stringify(text).replace(
-    /[^\x20-\x7e]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { printable } from './printable.ts';
+import { printable, quoted } from './printable.ts';
 
 describe('printable text', () => {
   it.each([
@@ -17,6 +17,16 @@ describe('printable text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(printable(text)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+      }),
+    );
+  });
+});
+
+describe('a quoted name', () => {
+  it('is one line of printable ASCII', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(quoted(text)).toMatch(/^"[\x20-\x7e]*"$/);
       }),
     );
   });

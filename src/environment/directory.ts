@@ -3,6 +3,7 @@ import { lstat, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import type { Workload } from '../domain/workload.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { ownerIsAlive, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
 import { removeTree } from './remove-tree.ts';
 
@@ -138,7 +139,7 @@ async function makeBeside(slot: string): Promise<string> {
   try {
     return await mkdtemp(`${slot}.new-`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
     await mkdir(dirname(slot), { mode: 0o700 }).catch(() => undefined);
     return mkdtemp(`${slot}.new-`);
   }
@@ -156,7 +157,7 @@ async function renameOnto(made: string, slot: string): Promise<boolean> {
 }
 
 function isTaken(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const code = errnoOf(error) ?? '';
   return ['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EPERM', 'EACCES'].includes(code);
 }
 
@@ -214,7 +215,7 @@ export async function removeSlot(slot: string): Promise<void> {
   try {
     await rename(slot, aside);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if (errnoOf(error) === 'ENOENT') return;
     throw error;
   }
   await removeTree(aside);

@@ -6,6 +6,7 @@ import type { CredentialRequest, CredentialSet, PlatformIo } from '../domain/cre
 import { sessionNameOf } from '../domain/workload.ts';
 import { revealed, Secret } from '../domain/secret.ts';
 import type { IdentityToken } from '../domain/token.ts';
+import { errnoOf } from '../files/file-failure.ts';
 import { inputVariableName, platforms } from '../platforms/index.ts';
 import { freeBytes, openBase, openDiskBase } from './base-directory.ts';
 import type { HomeLink } from './caller-home.ts';
@@ -274,8 +275,8 @@ export async function linkHome(home: string, links: readonly HomeLink[]): Promis
   for (const { below, target } of links) {
     const path = join(home, below);
     await mkdir(dirname(path), { mode: 0o700, recursive: true });
-    await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
+    await symlink(target, path).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EEXIST') throw error;
     });
   }
 }

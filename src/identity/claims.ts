@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts';
-import { quoted } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Workload } from '../domain/workload.ts';
 import { longestTokenSeconds, shortestTokenSeconds, type Limits } from './limits.ts';

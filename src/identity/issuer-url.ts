@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts';
-import { quoted } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 
 /** AWS takes provider URLs of up to 255 characters, the shortest limit among the platforms. */
 const longest = 255;

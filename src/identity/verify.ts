@@ -3,7 +3,7 @@ import { importJWK } from 'jose/key/import';
 import { AppError } from '../domain/errors.ts';
 import { isoSeconds } from '../domain/iso-seconds.ts';
 import type { Json } from '../domain/json.ts';
-import { quoted } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 import type { Claims } from '../domain/token.ts';
 import { standardClaimNames } from './claims.ts';
 import { inspectToken, type InspectedToken } from './inspect.ts';

@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts';
 import { jsonText } from '../domain/json.ts';
-import { quoted } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 import { readPublishedDirectory, writePublishedDirectory } from './published-directory.ts';
 
 /**

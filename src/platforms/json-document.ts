@@ -1,4 +1,4 @@
-import { quoted } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 import { TrustDocumentError } from '../domain/trust.ts';
 
 /** Where a value begins, counted from 1. */

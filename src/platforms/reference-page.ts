@@ -1,5 +1,6 @@
 import { laterPlatforms, otherNames } from './known-variables.ts';
 import { manualVariables } from './manual.ts';
+import { markdownTable } from './markdown-table.ts';
 import { platforms } from './registry.ts';
 import { inputVariableName } from './requests.ts';
 import {
@@ -33,7 +34,7 @@ function overview(): string {
     '# Platforms and their variables',
     'The names are those of HCP Terraform, so that a workspace moves without renaming. Write them under `variables` in `hallpass.yaml`, or set them in the environment.',
     '## What is there',
-    table(
+    markdownTable(
       ['Platform', 'Switch', 'Input variable for Terraform'],
       platforms.map((platform) => [
         `[${platform.title}](${platform.id}.md)`,
@@ -43,7 +44,7 @@ function overview(): string {
     ),
     'For anything else, Hallpass gives the run a token: [manual tokens](manual.md). Names of platforms that are not there yet are [known](later.md), and refused with a clear error.',
     '## Forms of a name',
-    table(
+    markdownTable(
       ['Form', 'Example', 'Meaning'],
       [
         ['plain', `\`${fullName(example, perPhase, 'RUN', {})}\``, 'the default configuration'],
@@ -69,7 +70,7 @@ function overview(): string {
     'HCP Terraform does not document whether the shared default of a phase or the run value of a tag wins. Here the phase wins: a plan role meant for every configuration is not widened by the run role of one of them.',
     '## Names for other ends',
     'These are not mistaken for typing errors:',
-    table(
+    markdownTable(
       ['Name', 'Why'],
       otherNames.map(({ name, startsWith, reason }) => [`\`${name}${startsWith ? '…' : ''}\``, reason]),
     ),
@@ -93,7 +94,7 @@ function manualPage(): string {
   return page([
     '# Manual tokens',
     'A token for anything that takes OpenID Connect and has no platform of its own here.',
-    table(
+    markdownTable(
       ['Set', 'The run gets'],
       [
         ['`TFC_WORKLOAD_IDENTITY_AUDIENCE`', '`TFC_WORKLOAD_IDENTITY_TOKEN`'],
@@ -118,7 +119,7 @@ function laterPage(): string {
 }
 
 function variablesTable(platform: VariableTable): string {
-  return table(
+  return markdownTable(
     ['Variable', 'Required', 'Default', 'Shared default', 'Meaning'],
     platform.variables.map((spec) => [
       spec.perPhase
@@ -144,14 +145,6 @@ function requirement(spec: VariableSpec): string {
 
 function tagNote(platform: VariableTable): string {
   return `Every name also has a tagged form, such as \`${fullName(platform, switchOf(platform), null, { tag: 'PROD' })}\`: letters, digits and underscores, case counts, \`TYPE\` is reserved.`;
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
 }
 
 function page(parts: readonly string[]): string {

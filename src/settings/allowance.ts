@@ -4,7 +4,7 @@ import type { AuditLog } from '../audit/log.ts';
 import { AppError } from '../domain/errors.ts';
 import { isJsonObject, jsonText, type JsonObject } from '../domain/json.ts';
 import type { Actor } from '../domain/lease.ts';
-import { quoted } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 import { withLock } from '../files/lock.ts';
 import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
 import { type FileIdentity, isReference } from './file-identity.ts';

@@ -1,3 +1,4 @@
+import { markdownTable } from '../platforms/markdown-table.ts';
 import { identityFields } from './identity-choice.ts';
 import { reservedVariables } from './reserved-variables.ts';
 import { settingsTable } from './settings.ts';
@@ -37,7 +38,7 @@ function settingsPage(): string {
     'What Hallpass itself needs to know comes from variables and flags; what describes a workload comes from `hallpass.yaml`, then variables, then flags. `hallpass doctor` shows all that is in force, where each value came from, and no secret.',
     '## Of the process',
     'Never read from `hallpass.yaml`: a repository does not choose where your keys lie.',
-    table(
+    markdownTable(
       ['Variable', 'Flag', 'Meaning'],
       settingsTable.map(({ variable, flag, about }) => [
         code(variable),
@@ -48,7 +49,7 @@ function settingsPage(): string {
     'The data directory and the directory of the key-encryption key must be yours alone (mode 0700), and the key-encryption key must lie outside the data directory. A relative `$XDG_…` is ignored, as its specification says.',
     '## Of the workload',
     'A flag beats the variable, the variable beats the file. An empty variable counts as not set.',
-    table(
+    markdownTable(
       ['Key in hallpass.yaml', 'Variable', 'Flag'],
       identityFields.map(({ field, variable, flag }) => [`\`${field}\``, code(variable), code(flag)]),
     ),
@@ -66,7 +67,7 @@ function workloadFilePage(): string {
     'In the working directory and upwards, to the root of the repository: the directory that holds `.git`. Without a repository the search ends at the home directory if that lies above, else at the root of the file system. Nearer files win key by key, and in `variables`, `terraform_variables` and `ids` name by name.',
     'A file counts only if it belongs to you or to root, and only the owner (or your own primary group) may write it. A link is followed if it belongs to you or root, and so does its target. A file has at most 1 MiB of UTF-8 text.',
     '## Keys',
-    table(
+    markdownTable(
       ['Key', 'Value', 'Meaning'],
       workloadFileKeys.map(({ key, value, about }) => [code(key), value, about]),
     ),
@@ -75,14 +76,14 @@ function workloadFilePage(): string {
     'An id counts only while its name, and the names above it, come from the same file or from one further up. When a variable or flag names another workspace, the id of this one is left out with a warning, and never stands beside a name that it was not written for. For a workspace that is filled in, ids are always derived.',
     '## Values',
     'Of `variables` and `terraform_variables`:',
-    table(
+    markdownTable(
       ['Form', 'Meaning'],
       valueForms.map(({ form, about }) => [form, about]),
     ),
     'A missing variable or file is an error before anything starts. A file may have at most 1 MiB of UTF-8 text, and may be neither the key-encryption key nor lie in the data directory. Secrets are redacted from the output where Hallpass sees it.',
     '## Variables that it may not set',
     'The file speaks for the workload, not for your machine. `*` stands for any characters; upper and lower case are the same.',
-    table(
+    markdownTable(
       ['Variables', 'Why', 'Instead'],
       reservedVariables.map(({ names, reason, mend }) => [names.map(code).join(' '), reason, mend]),
     ),
@@ -96,14 +97,6 @@ function workloadFilePage(): string {
 function page(parts: readonly string[]): string {
   const [title, ...rest] = parts;
   return `${[title, generated, ...rest].join('\n\n')}\n`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...rows].map(tableLine).join('\n');
-}
-
-function tableLine(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
 function fenced(language: string, text: string): string {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { SettingsError } from '../domain/errors.ts';
-import { checkedName, quoted } from '../domain/names.ts';
+import { checkedName } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 
 /** What `${…}` in the workspace's name may stand for. */
 export const placeholders = ['dir', 'terraform.workspace'] as const;

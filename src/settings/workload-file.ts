@@ -1,7 +1,8 @@
 import { parseDuration } from '../domain/duration.ts';
 import { SettingsError } from '../domain/errors.ts';
 import { type IdPrefix, isId } from '../domain/ids.ts';
-import { checkedName, quoted } from '../domain/names.ts';
+import { checkedName } from '../domain/names.ts';
+import { quoted } from '../domain/printable.ts';
 import { checkedIssuerUrl } from '../identity/issuer-url.ts';
 import { longestTokenSeconds, shortestTokenSeconds } from '../identity/limits.ts';
 import { unknownVariables } from '../platforms/index.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SettingsError, UsageError } from '../../domain/errors.ts';
-import { checkedName, quoted } from '../../domain/names.ts';
+import { checkedName } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import type { Phase } from '../../domain/workload.ts';
 import { checkedIssuerUrl } from '../../identity/issuer-url.ts';
 import { defaultAwsAudience } from '../../platforms/aws/configure.ts';

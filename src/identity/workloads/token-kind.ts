@@ -1,7 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
 import { isId, type IdPrefix } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { quoted } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import type { Workload } from '../../domain/workload.ts';
 import type { Limits } from '../limits.ts';
 

@@ -1,5 +1,5 @@
 import { isIP, BlockList } from 'node:net';
-import { quoted } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import type { CheckResult } from '../../domain/trust.ts';
 import { codePoints, fitsGlob, globOf, type Glob } from '../../domain/glob.ts';
 import type { ConditionContext } from './condition-context.ts';

@@ -1,4 +1,4 @@
-import { quoted } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import type { Check, CheckResult } from '../../domain/trust.ts';
 import type { ConditionContext } from './condition-context.ts';
 import { decideCondition } from './condition.ts';

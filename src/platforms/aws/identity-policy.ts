@@ -1,4 +1,4 @@
-import { quoted } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import type { Verdict } from '../../domain/trust.ts';
 import { conditionContext } from './condition-context.ts';
 import { checkAction, checkResource, decideAction, judgeStatement, reasonsAgainst } from './decide.ts';

@@ -1,5 +1,5 @@
 import { nearest } from '../../domain/nearest.ts';
-import { quoted } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import { TrustDocumentError } from '../../domain/trust.ts';
 import { readJsonDocument, type JsonNode, type Member, type ObjectNode, type Place } from '../json-document.ts';
 import { operatorNames, readOperator, takesVariables, type Condition } from './condition.ts';

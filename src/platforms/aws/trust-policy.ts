@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../domain/json.ts';
-import { quoted } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import type { Check, CheckResult, Verdict } from '../../domain/trust.ts';
 import { issuerHost } from './arn.ts';
 import { conditionContext, type ConditionContext } from './condition-context.ts';

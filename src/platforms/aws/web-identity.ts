@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
-import { quoted } from '../../domain/names.ts';
+import { quoted } from '../../domain/printable.ts';
 import type { Check } from '../../domain/trust.ts';
 
 /** The OIDC provider object in IAM, in the account of the role. */
