@@ -169,7 +169,8 @@ describe('after kill -9 of Hallpass', () => {
     while (noteProcess(crash.command) !== null) await sleep(20);
     const background = Number(readFileSync(join(crash.workingDirectory, 'pid'), 'utf8'));
     expect(noteProcess(background)).not.toBeNull();
-    await clearing(crash).clear();
+    // A shell's background command does not hear SIGINT, so that the grace is waited for.
+    await clearing(crash, 300).clear();
     expect(noteProcess(background)).toBeNull();
     expectCleared(crash);
   });

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
@@ -144,7 +144,11 @@ describe('taking a private directory', () => {
 
   it('says that too many are running after 99', async () => {
     const base = temporaryDirectory('slot');
-    for (let count = 0; count < 99; count += 1) await takeSlot(wish(base));
+    const first = await takeSlot(wish(base));
+    for (let number = 2; number <= 99; number += 1) {
+      cpSync(first, `${first}-${number}`, { recursive: true });
+      chmodSync(`${first}-${number}`, 0o700);
+    }
     await expect(takeSlot(wish(base))).rejects.toThrow('99 phases of this workspace are running on this machine');
   });
 

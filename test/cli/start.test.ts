@@ -30,7 +30,7 @@ async function packagesReadBy(args: readonly string[]): Promise<readonly string[
       TFC_WORKLOAD_IDENTITY_AUDIENCE: 'somebody',
     },
   });
-  expect(result, result.stderr).toMatchObject({ code: 0 });
+  expect(result).toMatchObject({ code: 0 });
   const names = readFileSync(list, 'utf8').matchAll(/\/node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//g);
   return [...new Set([...names].map(([, name]) => name!))].sort();
 }
