@@ -1,8 +1,10 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 import { type AuditLog, openAuditLog } from '../audit/log.ts';
 import type { Problem } from '../domain/errors.ts';
+import { fileFailure } from '../files/file-failure.ts';
+import { makeDirectories } from '../files/make-directories.ts';
 import { isLoopbackIssuer } from '../identity/issuer-url.ts';
 import { requireIssuer } from '../identity/issuer.ts';
 import { keyKeeper } from '../identity/key-keeper.ts';
@@ -75,7 +77,9 @@ async function setUp(
   const audit = await openAuditLog({ dataDirectory: settings.dataDirectory, now });
   try {
     await makeKeys(answers.issuer, settings, audit, now);
-    await mkdir(directory, { recursive: true });
+    await makeDirectories(directory, 0o777).catch((error: unknown) => {
+      throw fileFailure('make', directory, error);
+    });
     await writeNewFiles(directory, files);
     await allowWritten(directory, audit, context);
   } finally {

@@ -90,6 +90,15 @@ describe('hallpass issuer export', () => {
     expect(readFileSync(join(cli.work, 'public/.well-known/jwks'), 'utf8')).not.toContain(dropped);
   });
 
+  it.each(['/proc/hallpass', '/dev/null/documents'])('says at once that %s cannot be made', async (directory) => {
+    const cli = await withKeys();
+    const { code, stderr } = await cli.run(['issuer', 'export', directory]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error: cannot (?:make|read) .*\n {2}where: .*\n {2}hint: {2}check the path\n$/),
+    ]);
+  });
+
   it('refuses a directory with foreign keys, and keeps them with --merge', async () => {
     const [cli, other] = [await withKeys(), await withKeys()];
     const target = join(cli.work, 'public');

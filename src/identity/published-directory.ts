@@ -1,7 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import { errnoOf, fileFailure } from '../files/file-failure.ts';
+import { makeDirectories } from '../files/make-directories.ts';
 import { writePublicFile } from '../files/private-file.ts';
 import { wellKnownPaths } from './discovery.ts';
 import { readKeySet, type ReadKeySet } from './key-set.ts';
@@ -46,7 +47,7 @@ export async function writePublishedDirectory(
     ...(documents.configuration === undefined ? [] : [[wellKnownPaths.configuration, documents.configuration]]),
   ].map(([path, text]) => [join(directory, path!), text!] as const);
   const folder = join(directory, '.well-known');
-  await mkdir(folder, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+  await makeDirectories(folder, 0o755).catch((error: unknown) => {
     throw fileFailure('make', folder, error);
   });
   for (const [path, text] of files) await writePublicFile(path, text);

@@ -1,7 +1,8 @@
-import { lstat, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError, SettingsError } from '../../domain/errors.ts';
 import { errnoOf } from '../../files/file-failure.ts';
+import { makeDirectories } from '../../files/make-directories.ts';
 import type { NewFile } from './terraform-code.ts';
 
 /**
@@ -32,8 +33,8 @@ export async function writeNewFiles(directory: string, files: readonly NewFile[]
   try {
     for (const { path, text } of files) {
       const target = join(directory, path);
-      const made = await mkdir(dirname(target), { recursive: true });
-      if (made !== undefined) undo.push(() => rmdir(made));
+      const made = await makeDirectories(dirname(target), 0o777);
+      if (made !== null) undo.push(() => rmdir(made));
       await writeFile(target, text, { flag: 'wx', mode: 0o644 });
       undo.push(() => rm(target));
     }
