@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -60,6 +61,15 @@ describe('the mark of a saved plan', () => {
     const path = await planOf(plan);
     await symlink(path, join(directory, 'link'));
     await expect(markSavedPlan(join(directory, 'link'), mark)).rejects.toMatchObject({ code: 'directory_invalid' });
+  });
+
+  it('is not looked for in a pipe, which nobody would ever write to, nor in a file without end', async () => {
+    const [pipe, huge] = [join(directory, 'pipe'), await planOf(plan)];
+    execFileSync('mkfifo', [pipe]);
+    await expect(readSavedPlan(pipe)).rejects.toThrow('not a plain file');
+    await expect(markSavedPlan(pipe, mark)).rejects.toThrow('not a plain file');
+    await truncate(huge, 2 ** 30 + 1);
+    await expect(readSavedPlan(huge)).rejects.toThrow('more than');
   });
 
   it('is null where there is no file, or a directory', async () => {

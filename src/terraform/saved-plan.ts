@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { chown, lstat, open, readFile, rename, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chown, lstat, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../domain/errors.ts';
@@ -110,9 +111,18 @@ function markIn(bytes: Uint8Array, path: string): PlanMark | null {
   });
 }
 
+/** Plans of the largest configurations stay far below; the whole file is read into memory. */
+const longestPlan = 1024 * 1024 * 1024;
+
+/** The command has just written there, so anything may lie there: a pipe, for one, would be waited for without end. */
 async function readPlanFile(path: string): Promise<Buffer | null> {
   try {
-    return await readFile(path);
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = await file.stat();
+    if (stats.isDirectory()) return null;
+    if (!stats.isFile()) throw unusable('the saved plan is not a plain file', path);
+    if (stats.size > longestPlan) throw unusable(`the saved plan has more than ${longestPlan} bytes`, path);
+    return await file.readFile();
   } catch (error) {
     if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return null;
     throw error;
@@ -122,8 +132,7 @@ async function readPlanFile(path: string): Promise<Buffer | null> {
 /** Atomic replacement that keeps mode and, where we may, owner. */
 async function replaceFile(path: string, contents: Uint8Array): Promise<void> {
   const before = await lstat(path);
-  if (!before.isFile())
-    throw new AppError('directory_invalid', { what: 'the saved plan is not a plain file', where: path });
+  if (!before.isFile()) throw unusable('the saved plan is not a plain file', path);
   const temporary = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomId('run').slice(4)}`);
   const handle = await open(temporary, 'wx', before.mode & 0o777);
   try {
@@ -143,4 +152,12 @@ async function replaceFile(path: string, contents: Uint8Array): Promise<void> {
 
 function digest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+function unusable(what: string, where: string): AppError {
+  return new AppError('directory_invalid', {
+    what,
+    where,
+    mend: 'plan again: hallpass exec -- terraform plan -out=FILE',
+  });
 }
