@@ -54,6 +54,13 @@ describe('redaction', () => {
     }
   });
 
+  it.each([76, 64])('hides base64 in lines of %i characters, as programs write it', (width) => {
+    const token = `eyJhbGciOiJSUzI1NiJ9.${'Zk5uNq8xTg2sVbWe'.repeat(12)}.c2ln`;
+    const encoded = Buffer.from(`${token}\n`).toString('base64');
+    const lines = encoded.replace(new RegExp(`.{${width}}`, 'g'), '$&\n');
+    expect(redacted(listOf(token), `before ${lines} after`)).toMatch(/^before \[redacted\].{0,4}\s+after$/);
+  });
+
   it('hides the URL-safe alphabet of base64 too', () => {
     const odd = 'ÿþý?>>>~~~ÿÿÿ';
     expect(redacted(listOf(odd), Buffer.from(odd).toString('base64url'))).not.toContain(

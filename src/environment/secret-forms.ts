@@ -50,7 +50,8 @@ function hexForms(value: string): string[] {
 
 /**
  * Base64 (RFC 4648) of a text that holds the value, which may begin at the first, second or third byte of a group: only
- * the characters that depend on the value alone.
+ * the characters that depend on the value alone. Of a text that begins with the value also broken into lines, as
+ * `base64` (76 characters) and `openssl base64` (64) do.
  */
 function base64Forms(value: string): string[] {
   const bytes = Buffer.from(value);
@@ -58,6 +59,11 @@ function base64Forms(value: string): string[] {
     const bits = (offset + bytes.length) * 8;
     const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
     const own = encoded.slice(Math.ceil((offset * 8) / 6), Math.floor(bits / 6));
-    return [own, own.replaceAll('+', '-').replaceAll('/', '_')];
+    const broken = offset === 0 ? [76, 64].map((width) => inLines(own, width)) : [];
+    return [own, own.replaceAll('+', '-').replaceAll('/', '_'), ...broken];
   });
+}
+
+function inLines(text: string, width: number): string {
+  return text.replace(new RegExp(`.{${width}}(?=.)`, 'g'), '$&\n');
 }
