@@ -292,6 +292,23 @@ describe('clearing', () => {
     expect(readFileSync(keys, 'utf8')).toBe('precious');
   });
 
+  it('tells of a directory that cannot be cleared, and goes on', async () => {
+    const runDirectory = temporaryDirectory('clear');
+    const [stuck, other] = [join(runDirectory, 'hallpass-abcdefghij'), join(runDirectory, 'hallpass-bcdefghijk')];
+    for (const directory of [stuck, other]) {
+      mkdirSync(directory, { mode: 0o700 });
+      await leaveNote(directory);
+    }
+    symlinkSync('/dev/null', join(stuck, '.hallpass/clear.lock'));
+    const { events, clear } = clearing({ runDirectory });
+    expect(await clear()).toEqual({ directories: [other], orphans: 0 });
+    expect(events).toContainEqual({
+      type: 'warning',
+      text: expect.stringContaining(`${stuck} could not be cleared: the lock file`),
+      mend: `look into it, then remove it: rm -r ${stuck}`,
+    });
+  });
+
   it.each<[string, (own: string, elsewhere: string) => void]>([
     ['a link as its own part', (own, elsewhere) => symlinkSync(elsewhere, own)],
     [

@@ -39,13 +39,25 @@ export interface ClearedLeftovers {
  */
 export async function clearLeftovers(options: LeftoversOptions): Promise<ClearedLeftovers> {
   const all: ClearedLeftovers[] = [];
-  for (const directory of await deadDirectories(options)) all.push(await clearDead(directory, options));
+  for (const directory of await deadDirectories(options)) {
+    all.push(await clearDead(directory, options).catch((error: unknown) => notCleared(directory, error, options)));
+  }
   const cleared = {
     directories: all.flatMap(({ directories }) => directories),
     orphans: all.reduce((sum, { orphans }) => sum + orphans, 0),
   };
   await tell(options, cleared);
   return cleared;
+}
+
+/** One that cannot be cleared, damaged or forged, keeps nobody from working, but is told each time. */
+function notCleared(directory: string, error: unknown, { report }: LeftoversOptions): ClearedLeftovers {
+  report({
+    type: 'warning',
+    text: `what a dead phase left in ${directory} could not be cleared: ${(error as Error).message}`,
+    mend: `look into it, then remove it: rm -r ${directory}`,
+  });
+  return nothing;
 }
 
 /** Clears one private directory whose owner is dead; for whoever needs its name. */
