@@ -66,7 +66,7 @@ function warmUp(stored: StoredRing, keeper: KeyKeeper): void {
   keeper.store.signingKey(signingKid(stored)).catch(() => undefined);
 }
 
-/** Opens an issuer whose keys live and end with this process: for the demo and the sandbox. */
+/** Opens an issuer whose keys live and end with this process: for the demo. */
 export async function openThrowAwayIssuer(options: {
   issuer: string;
   audit: AuditLog;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
@@ -11,10 +11,27 @@ const pages = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
 );
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8');
 
+/** What a page links to, from the root of the repository. */
+function linksOf(page: string): string[] {
+  const links = [...textOf(page).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map((match) => match[1]!);
+  return links.map((link) => join(dirname(page), link));
+}
+
+/** All pages that links lead to, from one on. */
+function reachedFrom(page: string, reached = new Set<string>()): ReadonlySet<string> {
+  if (reached.has(page)) return reached;
+  reached.add(page);
+  for (const link of linksOf(page)) if (pages.includes(link)) reachedFrom(link, reached);
+  return reached;
+}
+
 describe.each(pages)('%s', (page) => {
   it('links only to what is there', () => {
-    const links = [...textOf(page).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map((match) => match[1]!);
-    expect(links.filter((link) => !existsSync(join(root, dirname(page), link)))).toEqual([]);
+    expect(linksOf(page).filter((link) => !existsSync(join(root, link)))).toEqual([]);
+  });
+
+  it('can be reached from the README', () => {
+    expect(reachedFrom('README.md')).toContain(page);
   });
 
   it('names only files of ours that are there', () => {
@@ -34,6 +51,16 @@ describe('docs/architecture.md', () => {
     const named = [...textOf('docs/architecture.md').matchAll(/^\| `src\/([\w-]+)\/` \|/gm)].map((match) => match[1]);
     const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(new Set(named)).toEqual(new Set(folders.map((entry) => entry.name)));
+  });
+});
+
+describe('docs/decisions', () => {
+  it('has an index of all its pages, each with its title, numbered without a gap', () => {
+    const decisions = pages.filter((page) => /^docs\/decisions\/\d/.test(page)).sort();
+    const lines = decisions.map((page) => `- [${/^# (.*)$/m.exec(textOf(page))![1]}](${basename(page)})`);
+    const index = textOf('docs/decisions/README.md').split('\n');
+    expect(index.filter((line) => line.startsWith('- '))).toEqual(lines);
+    expect(decisions.map((page) => Number(basename(page).slice(0, 4)))).toEqual(decisions.map((_, place) => place + 1));
   });
 });
 

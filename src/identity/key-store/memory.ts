@@ -3,7 +3,7 @@ import type { KeyRing } from '../key-ring.ts';
 import { generateKey, importSigningKey, type NewKey } from '../signer.ts';
 import type { KeyStore, StoredRing } from './key-store.ts';
 
-/** Keys that end with the process: for the demo, the sandbox and tests. */
+/** Keys that end with the process: for the demo and tests. */
 export function memoryKeyStore(): KeyStore {
   const made = new Map<string, NewKey>();
   const ready = new Map<string, Promise<webcrypto.CryptoKey>>();

@@ -64,7 +64,7 @@ export const awsSchema = z.strictObject({
     .string()
     .regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be the name of a Region, such as us-east-1')
     .default('us-east-1')
-    .describe('the only Region in which requests are taken, beside the global endpoint of STS'),
+    .describe('the Region that the printed variables name; others work too, each with parameters of its own'),
   session_seconds: seconds(1, 43_200)
     .optional()
     .describe(

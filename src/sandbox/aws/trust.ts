@@ -17,7 +17,7 @@ const accessDenied: AwsError = {
 };
 
 /**
- * Puts a verified token before the role that it asks for; the decision is the simulator's own, so that the two cannot
+ * Puts a verified token before the role that it asks for; the decision is that of `platforms/aws`, so that the two cannot
  * disagree. A role that does not exist is refused in the words of one that does not trust, as at AWS.
  *
  * @throws {AwsRefusal} STS' error for the first check that failed, with all of them
