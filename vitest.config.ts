@@ -14,6 +14,8 @@ export default defineConfig({
           testTimeout: 30_000,
           // Most of them wait for processes, not for a core.
           maxWorkers: 4,
+          // A process for each file would be a fifth of all work. No test may leave anything behind in its own.
+          isolate: false,
         },
       },
       {
