@@ -59,6 +59,17 @@ describe('finding a program', () => {
     });
   });
 
+  it('does not take a program of the working directory for want of a PATH', async () => {
+    await script('prog', '#!/bin/sh\n');
+    for (const PATH of ['', undefined]) {
+      const environment = { HOME: root, ...(PATH === undefined ? {} : { PATH }) };
+      await expect(findProgram('prog', { workingDirectory: root, environment })).rejects.toMatchObject({
+        exitCode: 127,
+        problem: { where: 'PATH, which is empty' },
+      });
+    }
+  });
+
   it('says that no token was minted when Terraform is missing', async () => {
     await expect(findProgram('terraform', places({ PATH: join(root, 'bin') }))).rejects.toMatchObject({
       exitCode: 127,

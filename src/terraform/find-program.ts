@@ -28,7 +28,9 @@ export async function findProgram(name: string, places: ProgramPlaces): Promise<
 }
 
 async function searchPath(name: string, places: ProgramPlaces): Promise<string> {
-  const directories = (places.environment['PATH'] ?? '').split(delimiter);
+  const path = places.environment['PATH'];
+  // One without PATH, or with an empty one, does not mean the working directory.
+  const directories = path ? path.split(delimiter) : [];
   let notExecutable: string | undefined;
   for (const directory of directories) {
     // An empty entry means the working directory (POSIX, XBD 8.3).
@@ -40,7 +42,9 @@ async function searchPath(name: string, places: ProgramPlaces): Promise<string> 
   if (notExecutable !== undefined) return notExecutable;
   throw new ProgramError(127, {
     what: `${JSON.stringify(name)} is not on PATH`,
-    where: `PATH, ${directories.length} directories`,
+    where: path
+      ? `PATH, with ${directories.length === 1 ? 'one directory' : `${directories.length} directories`}`
+      : 'PATH, which is empty',
     mend: mendFor(name),
   });
 }
