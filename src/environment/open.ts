@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, rmdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CredentialRequest, CredentialSet, PlatformIo } from '../domain/credential.ts';
 import { sessionNameOf } from '../domain/workload.ts';
@@ -8,7 +8,7 @@ import { revealed, Secret } from '../domain/secret.ts';
 import type { IdentityToken } from '../domain/token.ts';
 import { errnoOf } from '../files/file-failure.ts';
 import { inputVariableName, platforms } from '../platforms/index.ts';
-import { freeBytes, openBase, openDiskBase } from './base-directory.ts';
+import { findDiskBases, freeBytes, openBase, openDiskBase } from './base-directory.ts';
 import type { HomeLink } from './caller-home.ts';
 import { childEnvironment, type ChildEnvironment, type InstalledSet, type PlatformFacts } from './child-environment.ts';
 import {
@@ -81,6 +81,7 @@ export async function openEnvironment(run: PhaseRun, io: PhaseIo): Promise<OpenE
     return environment;
   } catch (error) {
     for (const slot of taken) await removeSlot(slot).catch(() => undefined);
+    for (const base of await findDiskBases()) await rmdir(base).catch(() => undefined);
     throw error;
   }
 }
