@@ -173,8 +173,10 @@ describe('isolation that cannot be had', () => {
       ...phase.run,
       settings: { ...phase.run.settings, dataDirectory: phase.run.settings.workingDirectory },
     };
-    if (spawnSync('bwrap', ['--version']).status !== 0) return;
-    await expect(runPhase(inside, phase.io)).rejects.toThrow(/working directory lies in the data directory/);
+    // Without bubblewrap that is the reason, and no worse one.
+    await expect(runPhase(inside, phase.io)).rejects.toThrow(
+      /working directory lies in the data directory|bubblewrap \(bwrap\) is not installed/,
+    );
     expect(phase.minted).toEqual([]);
   });
 

@@ -1,3 +1,5 @@
+import { fits } from '../domain/glob.ts';
+
 /** Variables that a `hallpass.yaml` may not set, and why. `*` at an end stands for any characters; case is ignored. */
 export interface ReservedVariables {
   readonly names: readonly string[];
@@ -132,13 +134,5 @@ export const reservedVariables: readonly ReservedVariables[] = [
 
 /** The row that forbids a variable, if one does. */
 export function reservation(name: string): ReservedVariables | undefined {
-  return reservedVariables.find((row) => row.names.some((pattern) => matches(pattern, name)));
-}
-
-function matches(pattern: string, name: string): boolean {
-  const [head, ...tails] = pattern.toUpperCase().split('*');
-  const upper = name.toUpperCase();
-  if (tails.length === 0) return upper === head;
-  const tail = tails.join('*');
-  return upper.startsWith(head!) && upper.endsWith(tail) && upper.length >= head!.length + tail.length;
+  return reservedVariables.find((row) => row.names.some((pattern) => fits(pattern.toUpperCase(), name.toUpperCase())));
 }
