@@ -1,4 +1,4 @@
-import { readdirSync, readSync } from 'node:fs';
+import { lstatSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 
 const fileName = /^(\d{4}-\d{2})(?:\.([1-9]\d*))?\.jsonl$/;
@@ -30,6 +30,13 @@ export function listChainFiles(directory: string): string[] {
   return readdirSync(directory)
     .filter((name) => fileName.test(name))
     .sort((a, b) => compareFiles(a, b));
+}
+
+/** Whether a file of the chain was changed, added or removed after `head.json`, which follows every write of ours. */
+export function isNewerThanHead(directory: string): boolean {
+  const timeOf = (file: string) => lstatSync(join(directory, file), { bigint: true }).mtimeNs;
+  const head = timeOf('head.json');
+  return ['.', ...listChainFiles(directory)].some((file) => timeOf(file) > head);
 }
 
 /** Files that end like ours and are none of ours. */

@@ -8,6 +8,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { appendFileSync } from 'node:fs';
@@ -15,8 +16,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { appendAt, keyEvent, mintedEvent, tamper } from '../../test/support/audit.ts';
+import { damages, threeMonths, times } from '../../test/support/audit-damage.ts';
 import { startModule } from '../../test/support/module-process.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
+import { acceptDamage } from './accept-damage.ts';
+import { isNewerThanHead } from './chain-files.ts';
 import type { AuditRecord, NewAuditEvent } from './event.ts';
 import { openAuditLog } from './log.ts';
 import { readRecords } from './read.ts';
@@ -144,10 +148,44 @@ describe('openAuditLog', () => {
     const data = temporaryDirectory();
     await using log = await openAt(data);
     await Promise.all(Array.from({ length: 400 }, (_, index) => log.append(mintedEvent({ jti: `jti-${index}` }))));
-    // What lies further back is for verify to find.
+    // What lies further back, and was changed without a trace in the time of the file, is for verify to find.
     tamper(join(data, file), (text) => text.replace('jti-1"', 'jti-X"'));
+    const later = new Date(Date.now() + 1000);
+    utimesSync(join(data, 'audit/head.json'), later, later);
     await (await openAt(data)).close();
     expect((await verifyAudit(data))!.problems).toMatchObject([{ kind: 'record_changed', line: 2 }]);
+  });
+
+  it.each(damages)('refuses when the damage is %s, until it was accepted', async (_name, damage) => {
+    const { data, path } = await threeMonths();
+    // Later than the last append by the clock of the disk, which ticks every few milliseconds.
+    await sleep(20);
+    damage(path);
+    await expect(openAt(data, times.at(-1))).rejects.toMatchObject({ code: 'audit_damaged' });
+    await acceptDamage({
+      dataDirectory: data,
+      actor: { name: 'ann', source: 'operating_system' },
+      now: () => new Date(times.at(-1)!),
+    });
+    await using log = await openAt(data, times.at(-1));
+    await log.append(keyEvent('after'));
+    expect((await verifyAudit(data))!.problems).toEqual([]);
+  });
+
+  it('takes a whole chain that was copied, and reads all of it only once', async () => {
+    const { data } = await threeMonths();
+    const earlier = new Date(Date.now() - 60_000);
+    utimesSync(join(data, 'audit/head.json'), earlier, earlier);
+    expect(isNewerThanHead(join(data, 'audit'))).toBe(true);
+    await (await openAt(data, '2026-06-03T00:00:00.000Z')).close();
+    expect(isNewerThanHead(join(data, 'audit'))).toBe(false);
+  });
+
+  it('need not read the whole chain after appends of its own, in a month or a new one', async () => {
+    const { data } = await threeMonths();
+    expect(isNewerThanHead(join(data, 'audit'))).toBe(false);
+    await appendAt(data, ['2026-06-03T00:00:00.000Z', '2026-07-01T00:00:00.000Z']);
+    expect(isNewerThanHead(join(data, 'audit'))).toBe(false);
   });
 
   it('opens with a record longer than the block that it looks at', async () => {

@@ -7,7 +7,7 @@ import { randomId } from '../domain/ids.ts';
 import { failureReason } from '../files/file-failure.ts';
 import { withLock } from '../files/lock.ts';
 import { openPrivateDirectory, openPrivateFileSync, syncDirectory, writePrivateFile } from '../files/private-file.ts';
-import { auditFile, auditPaths, fileFor, listChainFiles } from './chain-files.ts';
+import { auditFile, auditPaths, fileFor, isNewerThanHead, listChainFiles } from './chain-files.ts';
 import { AuditDamagedError } from './damage.ts';
 import type { AuditRecord, NewAuditEvent } from './event.ts';
 import { firstHead, overwriteHead, readHead, renderHead } from './head.ts';
@@ -40,7 +40,7 @@ interface Pending {
 
 /**
  * Opens the audit of a data directory: JSON Lines in `audit/YYYY-MM.jsonl`, one hash chain over all files. Checks the end of
- * the chain, in constant time.
+ * the chain, in constant time; the whole chain when a file was changed since we last wrote to one.
  *
  * @throws {AuditDamagedError} `audit_damaged`
  * @throws {AppError} `data_directory_insecure` when others can read it
@@ -104,10 +104,28 @@ export class FileAuditLog implements AuditLog {
   /** Checks the end of the chain; {@link openAuditLog} has done it. */
   async check(): Promise<void> {
     await withLock(this.#paths.lock, async () => {
-      const { tail } = this.#catchUp();
+      const { tail, torn } = this.#catchUp();
+      await this.#checkWholeIfChanged(tail, torn !== null);
       this.#tail = tail;
       this.#noticeClock(tail, this.#now());
     });
+  }
+
+  /** A change in the middle does not show at the end of the chain, but in the time of the file. */
+  async #checkWholeIfChanged(tail: Tail, isTorn: boolean): Promise<void> {
+    const { directory } = this.#paths;
+    if (tail.file === null || !isNewerThanHead(directory)) return;
+    // Read only when it is needed: every command that opens a phase loads this file.
+    const { requireWholeUnderLock } = await import('./verify.ts');
+    requireWholeUnderLock(directory);
+    // A copy, or a process that was killed between its writes: found whole, and not to be read again each time.
+    const { sequence, hash, file, size } = tail;
+    if (isTorn) return;
+    try {
+      overwriteHead(this.#paths.head, { sequence, hash, file, size });
+    } catch {
+      // On a medium that cannot be written it is read again the next time.
+    }
   }
 
   async #flush(): Promise<void> {

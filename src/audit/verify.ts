@@ -1,13 +1,15 @@
 import { closeSync, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import { withLock } from '../files/lock.ts';
 import { auditPaths, listChainFiles, listStrangeFiles, readLines } from './chain-files.ts';
 import { ChainWalk, type Place } from './chain-walk.ts';
+import { AuditDamagedError } from './damage.ts';
 import type { AuditDamageAccepted, AuditRecord, FileRecord } from './event.ts';
 import { checkDirectories, fileRecord, listSetAside, openEvidence } from './evidence.ts';
 import type { Anchor } from './head-line.ts';
 import { parseHead, type Head } from './head.ts';
-import type { AuditProblem, ProblemKind } from './problem.ts';
+import { isAcceptable, problemText, type AuditProblem, type ProblemKind } from './problem.ts';
 import type { ChainLink } from './record.ts';
 
 /** What `verify` found. */
@@ -48,6 +50,21 @@ export async function verifyAudit(
 export function verifyUnderLock(dataDirectory: string): Verification | null {
   const { directory } = auditPaths(dataDirectory);
   return existsSync(directory) ? verifySnapshot(dataDirectory, takeSnapshot(directory), []) : null;
+}
+
+/**
+ * Walks the whole chain for a caller that holds the lock.
+ *
+ * @throws {AuditDamagedError} with the first problem
+ * @throws {AppError} `data_directory_insecure` when a file is open to others
+ */
+export function requireWholeUnderLock(directory: string): void {
+  const problem = verifyUnderLock(dirname(directory))?.problems[0];
+  if (problem === undefined) return;
+  const where = join(directory, problem.file);
+  if (isAcceptable(problem)) throw new AuditDamagedError(where, problemText(problem));
+  const { sentence, mend } = problem;
+  throw new AppError('data_directory_insecure', { what: sentence, where, ...(mend ? { mend } : {}) });
 }
 
 /** A copy on a medium that cannot be written has no writers either. */
