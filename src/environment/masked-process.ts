@@ -125,12 +125,15 @@ async function endNamespace({ init, command }: Running, status: Status): Promise
 }
 
 async function programEnd(end: Promise<ProgramEnd>, status: Status, path: string): Promise<ProgramEnd> {
-  const { exitCode, signal } = await end;
+  const ended = await end;
+  const { exitCode } = ended;
+  const signal = ended.signal ?? signalOf(exitCode);
+  // A signal may come between bubblewrap's last step and the program's first: that is no failure of bubblewrap.
   if (!(await status.hasRun) && signal === null) {
     const what = `${JSON.stringify(path)} could not be run in bubblewrap`;
     return { exitCode: 126, signal, problem: { what, mend: 'its message stands above; try --isolation off' } };
   }
-  return { exitCode, signal: signal ?? signalOf(exitCode) };
+  return { exitCode, signal };
 }
 
 /** Bubblewrap passes a signal on as a shell would: 128 and its number. */
