@@ -125,9 +125,9 @@ async function endNamespace({ init, command }: Running, status: Status): Promise
 }
 
 async function programEnd(end: Promise<ProgramEnd>, status: Status, path: string): Promise<ProgramEnd> {
-  const ended = await end;
-  const { exitCode } = ended;
-  const signal = ended.signal ?? signalOf(exitCode);
+  const own = await end;
+  const { exitCode } = own;
+  const signal = own.signal ?? signalOf(exitCode);
   // A signal may come between bubblewrap's last step and the program's first: that is no failure of bubblewrap.
   if (!(await status.hasRun) && signal === null) {
     const what = `${JSON.stringify(path)} could not be run in bubblewrap`;
