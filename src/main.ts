@@ -23,6 +23,12 @@ function takeDataDirectory(argv: readonly string[]): { args: string[]; dataDirec
   return { args, dataDirectory };
 }
 
+/** The command's name, also where `--data-dir DIR` stands before it: `exec` has exit codes of its own. */
+function isExec(argv: readonly string[]): boolean {
+  const name = argv.find((word, index) => !word.startsWith('--data-dir') && argv[index - 1] !== '--data-dir');
+  return name === 'exec';
+}
+
 async function main(): Promise<void> {
   if (process.platform === 'win32') {
     process.stderr.write('error: Hallpass does not run on Windows; use Linux (or WSL 2)\n');
@@ -30,7 +36,7 @@ async function main(): Promise<void> {
     return;
   }
   const argv = process.argv.slice(2);
-  const failed = argv[0] === 'exec' ? 125 : 1;
+  const failed = isExec(argv) ? 125 : 1;
   noticeLostOutput(process, () => process.once('exit', () => (process.exitCode ||= failed)));
   try {
     const { args, dataDirectory } = takeDataDirectory(argv);
@@ -52,7 +58,7 @@ async function main(): Promise<void> {
     );
   } catch (error) {
     printError(process.stderr, error);
-    process.exitCode = argv[0] === 'exec' ? 125 : error instanceof UsageError ? 2 : 1;
+    process.exitCode = isExec(argv) ? 125 : error instanceof UsageError ? 2 : 1;
   }
 }
 
