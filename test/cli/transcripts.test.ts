@@ -12,13 +12,13 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 describe.each(readdirSync(here).filter((name) => name.endsWith('.txt')))('test/cli/%s', (name) => {
   it('shows what it says', async () => {
     const directory = temporaryDirectory(basename(name, '.txt'));
-    const work = join(directory, 'work');
+    const session = join(directory, 'session');
     const runDirectory = join(directory, 'run');
-    for (const made of [work, runDirectory]) mkdirSync(made, { mode: 0o700 });
+    for (const made of [session, runDirectory]) mkdirSync(made, { mode: 0o700 });
     const programs = join(hallpassProgram, '..');
     for (const step of parseTranscript(readFileSync(join(here, name), 'utf8'))) {
       const child = await run('sh', ['-c', step.command], {
-        cwd: work,
+        cwd: session,
         env: {
           HOME: directory,
           PATH: `${programs}:${process.env['PATH']}`,
