@@ -133,9 +133,7 @@ async function runCommands(
     seen.log.push(line);
     tell.logLine(line);
   };
-  const run = phaseRun(player, phase, commands[0]!, (event) => {
-    tell.event(event);
-  });
+  const run = phaseRun(player, phase, commands[0]!, tell.event);
   await using environment = await openPhase(run, phaseIo(player.context, seen));
   for (const command of commands) {
     const outcome = await environment.run(command);
