@@ -55,6 +55,15 @@ function stateOf(place: Place): string[] {
   return state.resources.map((resource) => `${resource.type}.${resource.name}`).sort();
 }
 
+/** Terraform writes its state in place: a reader in the middle of that sees none of it, or the beginning. */
+function hasWholeState(place: Place): boolean {
+  try {
+    return stateOf(place).length >= 0;
+  } catch {
+    return false;
+  }
+}
+
 describeWith(['terraform'], 'exec when somebody stops it', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'passes %s on once: Terraform ends in order, with what was made in the state, and nothing is left',
@@ -129,10 +138,7 @@ describeWith(['terraform'], 'exec when somebody stops it', () => {
     child.kill('SIGKILL');
     await ended;
     await until(() => existsSync(place.file('second.done')), 'the orphan ends its work');
-    await until(
-      () => existsSync(place.file('terraform.tfstate')) && stateOf(place).length === 2,
-      'the state holds both',
-    );
+    await until(() => hasWholeState(place) && stateOf(place).length === 2, 'the state holds both');
     await sleep(300);
     expect(place.leftovers()).not.toEqual([]);
     const next = await place.exec(['plan', '-detailed-exitcode', '-no-color']);
