@@ -65,7 +65,7 @@ async function serve(flags: SandboxFlags, context: CliContext): Promise<void> {
     },
   });
   try {
-    context.stdout.write(flags.json ? readyLine(sandbox) : readyText(sandbox, config));
+    context.stdout.write(flags.json ? readyLine(sandbox) : readyText(sandbox));
     await stopped;
   } finally {
     await sandbox.close();
@@ -111,15 +111,12 @@ function readyLine(sandbox: Sandbox): string {
   return `${JSON.stringify({ ready: true, endpoints: sandbox.endpoints, environment: sandbox.environment })}\n`;
 }
 
-function readyText(sandbox: Sandbox, config: SandboxConfig): string {
-  const { account, roles, session_seconds: sessionSeconds } = config.aws;
+function readyText(sandbox: Sandbox): string {
   return [
-    `The AWS stand-in plays account ${account} with ${roles.length} role${roles.length === 1 ? '' : 's'} at ${sandbox.endpoints.aws}, until Ctrl-C.`,
-    ...(sessionSeconds === undefined
-      ? []
-      : [
-          `Credentials end after ${sessionSeconds} s, whatever the caller asks for${sessionSeconds < 900 ? ' (AWS never gives less than 900 s)' : ''}.`,
-        ]),
+    ...sandbox.playing.flatMap(({ title, endpoint, standIn }) => [
+      `The ${title} stand-in plays ${standIn.summary} at ${endpoint}, until Ctrl-C.`,
+      ...standIn.notes,
+    ]),
     'To use it, copy into another shell:',
     '',
     ...Object.entries(sandbox.environment).map(([name, value]) => `export ${name}=${value}`),

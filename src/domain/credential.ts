@@ -1,3 +1,4 @@
+import type { Problem } from './errors.ts';
 import type { Secret } from './secret.ts';
 import type { IdentityToken } from './token.ts';
 
@@ -16,7 +17,19 @@ export interface CredentialSet {
   /** This configuration's entry in `tfc_<platform>_dynamic_credentials`; null where there is no such variable. */
   readonly input: Readonly<Record<string, string | null>> | null;
   readonly expiresAt: Date | null;
-  /** Makes the set anew from a fresh token; present where the platform re-reads its files. */
+  /** When `renew` is due by itself, such as at half of a lease; absent: it follows the identity token's own lifetime. */
+  readonly renewAt?: Date;
+  /**
+   * JSON text from which the platform's `revoke` can end these credentials at the platform, by another process if need be.
+   * Stored encrypted before anything is handed out.
+   */
+  readonly revocation?: Secret;
+  /** What the user should know of these credentials, such as that they cannot be renewed any further. */
+  readonly warnings?: readonly Problem[];
+  /**
+   * Makes the set anew; present where the platform re-reads its files, or where we keep a lease alive. Files that it does
+   * not name stay as they are; a set without `renew` and `renewAt` ends the renewing.
+   */
   renew?(fresh: () => Promise<IdentityToken>): Promise<CredentialSet>;
 }
 
@@ -30,6 +43,16 @@ export interface PlatformIo {
   readonly sessionName: string;
   /** The child's environment as it will be, for endpoints and regions; never for credentials. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where the command may fetch fresh tokens for this configuration's audience; absent unless opted in. */
+  readonly tokenEndpoint?: TokenEndpoint;
+}
+
+/** A loopback address that hands out fresh identity tokens of one phase, for one audience. */
+export interface TokenEndpoint {
+  /** `http://127.0.0.1:PORT/…`; `?audience=` is added by the caller. */
+  readonly url: string;
+  /** 256 bits, to be sent as `Authorization: Bearer`. */
+  readonly bearer: Secret;
 }
 
 /** A platform's refusal of a token, with all that may be shown. */
@@ -59,6 +82,8 @@ export interface CredentialRequest {
   readonly offered: string | null;
   /** Whether a short token may be renewed into its file. */
   readonly rereadsToken: boolean;
+  /** Whether the platform's clients can fetch fresh tokens from {@link PlatformIo.tokenEndpoint}. */
+  readonly fetchesTokens?: boolean;
   obtain(token: IdentityToken, io: PlatformIo): Promise<CredentialSet>;
   /** Tries the exchange once to say why it is refused; null when it is not, or when the platform cannot be reached. */
   explain?(token: IdentityToken, io: PlatformIo): Promise<Refusal | null>;

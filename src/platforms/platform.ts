@@ -1,4 +1,4 @@
-import type { CredentialRequest, CredentialSet, SecretFile } from '../domain/credential.ts';
+import type { CredentialRequest, CredentialSet, PlatformIo, SecretFile } from '../domain/credential.ts';
 import type { VariableReader, VariableTable } from './variables.ts';
 
 /** A credential set and the configuration it belongs to. */
@@ -28,4 +28,12 @@ export interface Platform extends VariableTable {
    * @param directory where the files will lie; absolute
    */
   together?(parts: readonly TaggedSet[], directory: string): SharedFiles;
+  /**
+   * Ends credentials at the platform, from a set's `revocation` alone: whoever obtained them may be dead. Ending what has
+   * ended already is no error.
+   *
+   * @param revocation the JSON text of {@link CredentialSet.revocation}
+   * @throws {AppError} when the platform could not be asked, or said no
+   */
+  revoke?(revocation: string, io: Pick<PlatformIo, 'fetch' | 'now'>): Promise<void>;
 }

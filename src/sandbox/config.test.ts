@@ -69,12 +69,12 @@ describe('a sandbox configuration', () => {
       port: 0,
       clock_skew_seconds: 0,
     });
-    expect(aws.roles[0]).toMatchObject({
+    expect(aws!.roles[0]).toMatchObject({
       arn: 'arn:aws:iam::111122223333:role/terraform/plan',
       maxSessionDurationSeconds: 3600,
     });
-    expect(aws.roles[0]!.trustPolicy.statements).toHaveLength(1);
-    expect(aws.roles[0]!.policies).toHaveLength(1);
+    expect(aws!.roles[0]!.trustPolicy.statements).toHaveLength(1);
+    expect(aws!.roles[0]!.policies).toHaveLength(1);
   });
 
   it('may be JSON', async () => {
@@ -82,18 +82,18 @@ describe('a sandbox configuration', () => {
       JSON.stringify({ aws: { roles: [{ name: 'plan', trust_policy: trust }] } }),
       directory,
     );
-    expect(aws.roles).toHaveLength(1);
+    expect(aws!.roles).toHaveLength(1);
   });
 
   it('may hold a policy as its JSON text', async () => {
     const text = JSON.stringify({ aws: { roles: [{ name: 'plan', trust_policy: JSON.stringify(trust) }] } });
-    expect((await readSandboxConfig(text, directory)).aws.roles).toHaveLength(1);
+    expect((await readSandboxConfig(text, directory)).aws!.roles).toHaveLength(1);
   });
 
   it('may have http issuers on loopback', async () => {
     for (const url of ['http://127.0.0.1:4000', 'http://localhost:4000/path', 'http://[::1]:4000']) {
       const text = JSON.stringify({ aws: { providers: [{ url }] } });
-      expect((await readSandboxConfig(text, directory)).aws.providers[0]!.url).toBe(url);
+      expect((await readSandboxConfig(text, directory)).aws!.providers[0]!.url).toBe(url);
     }
   });
 

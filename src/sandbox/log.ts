@@ -5,8 +5,9 @@ import type { Check } from '../domain/trust.ts';
 export interface SandboxLogLine {
   readonly at: string;
   readonly request_id: string;
-  readonly platform: 'aws';
-  /** `sts:AssumeRoleWithWebIdentity`; what was asked for, as far as it could be understood. */
+  /** `aws`, `gcp`, … */
+  readonly platform: string;
+  /** `sts:AssumeRoleWithWebIdentity` at AWS; what was asked for, as far as it could be understood. */
   readonly action: string;
   /** ARN of the role that was asked for, or that the session has. */
   readonly role: string | null;

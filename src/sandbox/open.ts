@@ -1,16 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AppError, SettingsError } from '../domain/errors.ts';
-import { nearest } from '../domain/nearest.ts';
+import { AppError } from '../domain/errors.ts';
 import { errnoOf } from '../files/file-failure.ts';
-import type { AwsAccount } from './aws/action.ts';
-import { readCall } from './aws/call.ts';
-import { openParameterStore, type ParameterStore } from './aws/parameter-store.ts';
-import { openSessions } from './aws/sessions.ts';
-import { answerCall, knownActions } from './aws/stand-in.ts';
-import type { AwsConfig, SandboxConfig } from './config.ts';
+import type { SandboxConfig } from './config.ts';
+import { readCall } from './http-call.ts';
 import type { SandboxLogLine } from './log.ts';
-import { openIssuerKeys } from './relying-party/issuer-keys.ts';
+import { standIns, type StandInId } from './registry.ts';
+import type { StandIn, StandInAddress, StandInKind, StandInWorld } from './stand-in.ts';
 
 export interface SandboxOptions {
   readonly config: SandboxConfig;
@@ -23,7 +19,12 @@ export interface SandboxOptions {
 
 /** Stand-ins that are serving; everything that they know is in memory and ends with them. */
 export interface Sandbox extends AsyncDisposable {
-  readonly endpoints: { readonly aws: string };
+  /** Base address of each stand-in that the configuration names. */
+  readonly endpoints: Readonly<Partial<Record<StandInId, string>>>;
+  /** The same for one that is known to be there. */
+  endpoint(id: StandInId): string;
+  /** What each of them plays, in the order of the registry. */
+  readonly playing: readonly { readonly title: string; readonly endpoint: string; readonly standIn: StandIn }[];
   /** Variables that point real clients at the stand-ins. */
   readonly environment: Readonly<Record<string, string>>;
   close(): Promise<void>;
@@ -32,90 +33,59 @@ export interface Sandbox extends AsyncDisposable {
 /**
  * Serves the stand-ins on loopback until closed.
  *
- * @throws {AppError} `settings_invalid` when the port is taken
+ * @throws {AppError} `settings_invalid` when a port is taken
  */
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { aws } = options.config;
-  requireKnownActions(Object.keys(aws.latency_milliseconds));
-  const account = openAccount(aws, options);
-  const server = createServer((request, response) => {
-    // A caller that went away in the middle has nobody to answer.
-    serve(request, response, account, options.log).catch(() => response.destroy());
-  });
-  await listen(server, aws.port);
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const close = () => closeServer(server);
+  const world: StandInWorld = {
+    now: options.now ?? (() => new Date()),
+    fetch: options.fetch ?? fetch,
+    log: options.log,
+  };
+  await using opened = new AsyncDisposableStack();
+  const playing: { id: StandInId; title: string; endpoint: string; standIn: StandIn; environment: StandInAddress }[] =
+    [];
+  for (const [id, kind] of Object.entries(standIns) as [StandInId, AnyStandInKind][]) {
+    const config = options.config[id];
+    if (config === undefined) continue;
+    const standIn = kind.open(config, world);
+    const server = createServer((request, response) => {
+      // A caller that went away in the middle has nobody to answer.
+      serve(request, response, standIn).catch(() => response.destroy());
+    });
+    await listen(server, config.port, { id, title: kind.title });
+    opened.defer(() => closeServer(server));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    playing.push({ id, title: kind.title, endpoint, standIn, environment: { endpoint, caFile: null, ca: null } });
+  }
+  const endpoints: Readonly<Partial<Record<StandInId, string>>> = Object.fromEntries(
+    playing.map(({ id, endpoint }) => [id, endpoint]),
+  );
+  const stack = opened.move();
+  const close = () => stack.disposeAsync();
   return {
-    endpoints: { aws: endpoint },
-    environment: {
-      AWS_ENDPOINT_URL: endpoint,
-      // Terraform's AWS provider takes only this one for its own exchange of a web identity token.
-      AWS_ENDPOINT_URL_STS: endpoint,
-      AWS_REGION: aws.region,
-      // The AWS CLI and boto3 know only this one.
-      AWS_DEFAULT_REGION: aws.region,
-      AWS_EC2_METADATA_DISABLED: 'true',
+    endpoints,
+    endpoint(id) {
+      const endpoint = endpoints[id];
+      if (endpoint === undefined) throw new TypeError(`the configuration has no ${id}`);
+      return endpoint;
     },
+    playing,
+    environment: Object.assign({}, ...playing.map(({ standIn, environment }) => standIn.environment(environment))),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-/** A misspelt action would be a latency that never comes. */
-function requireKnownActions(actions: readonly string[]): void {
-  const unknown = actions.find((action) => !knownActions.includes(action));
-  if (unknown === undefined) return;
-  const close = nearest(unknown, knownActions);
-  throw new SettingsError({
-    what: `${unknown} is not an action of the stand-in`,
-    where: 'aws.latency_milliseconds',
-    mend: close ? `did you mean ${close}?` : `it has ${knownActions.join(', ')}`,
-  });
-}
+/** A kind whose own configuration type is not known here: each is opened with what it has read itself. */
+type AnyStandInKind = StandInKind<{ port: number }, { port: number }>;
 
-async function serve(
-  request: IncomingMessage,
-  response: ServerResponse,
-  account: AwsAccount,
-  log: SandboxOptions['log'],
-): Promise<void> {
-  const answer = await answerCall(await readCall(request), account, log);
+async function serve(request: IncomingMessage, response: ServerResponse, standIn: StandIn): Promise<void> {
+  const answer = await standIn.answer(await readCall(request));
   response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
-function openAccount(config: AwsConfig, options: SandboxOptions): AwsAccount {
-  const now = options.now ?? (() => new Date());
-  const stores = new Map<string, ParameterStore>();
-  const keys = new Map(
-    config.providers.map((provider) => [
-      provider.url,
-      openIssuerKeys({
-        issuer: provider.url,
-        fetchFrom: provider.fetch_from ?? null,
-        fetch: options.fetch ?? fetch,
-        now,
-        cacheSeconds: config.key_cache_seconds,
-        refetchSeconds: config.key_refetch_seconds,
-      }),
-    ]),
-  );
-  return {
-    config,
-    now,
-    sessions: openSessions(),
-    keysOf: (url) => keys.get(url)!,
-    parametersIn(region) {
-      const store =
-        stores.get(region) ??
-        openParameterStore(region === config.region ? config.parameters : {}, config.account, now());
-      stores.set(region, store);
-      return store;
-    },
-  };
-}
-
-async function listen(server: Server, port: number): Promise<void> {
+async function listen(server: Server, port: number, about: { id: string; title: string }): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(port, '127.0.0.1', resolve);
@@ -124,8 +94,8 @@ async function listen(server: Server, port: number): Promise<void> {
     throw new AppError(
       'settings_invalid',
       {
-        what: `the AWS stand-in cannot listen on 127.0.0.1:${port}: ${errnoOf(error)}`,
-        where: 'aws.port',
+        what: `the ${about.title} stand-in cannot listen on 127.0.0.1:${port}: ${errnoOf(error)}`,
+        where: `${about.id}.port`,
         mend: 'set another port, or 0 for a free one',
       },
       { cause: error },

@@ -95,7 +95,7 @@ describe('hallpass sandbox', () => {
     const example = readFileSync(new URL('../../examples/sandbox.yaml', import.meta.url), 'utf8');
     const { readSandboxConfig } = await import('../../src/sandbox/config.ts');
     const { aws } = await readSandboxConfig(example, '/');
-    expect(aws.roles.map(({ name }) => name)).toEqual(['payments-plan', 'payments-apply']);
+    expect(aws!.roles.map(({ name }) => name)).toEqual(['payments-plan', 'payments-apply']);
   });
 
   it('refuses a misspelt key with its place and the nearest known one', async () => {

@@ -185,7 +185,7 @@ describeWith(['terraform', 'aws-provider', 'moto'], 'an account set up by hallpa
   async function assume(role: string, mint: readonly string[]): Promise<{ code: string; reasons: string[] }> {
     const minted = await place.call(['token', 'mint', ...mint]);
     if (minted.code !== 0) throw new Error(minted.stderr);
-    const response = await fetch(sandbox.endpoints.aws, {
+    const response = await fetch(sandbox.endpoint('aws'), {
       method: 'POST',
       body: new URLSearchParams({
         Action: 'AssumeRoleWithWebIdentity',

@@ -44,7 +44,7 @@ function introduce({ stage, script, tale }: Player): void {
   tale.heading('Hallpass: seven steps for each plan and, separately, for each apply');
   for (const sentence of script.introduction) tale.line(`  ${sentence}`);
   tale.line(
-    `  issuer ${stage.issuer.url} (throw-away), stand-in of AWS ${stage.sandbox.endpoints.aws}, both on this machine`,
+    `  issuer ${stage.issuer.url} (throw-away), stand-in of AWS ${stage.sandbox.endpoint('aws')}, both on this machine`,
   );
   tale.line(
     `  workspace ${Object.values(demoNames).join('/')}; its plan role may read one parameter, its apply role may write it`,

@@ -1,3 +1,4 @@
+import { causesOf, type CauseRow } from '../likely-causes.ts';
 import { issuerHost } from './arn.ts';
 
 /** Our side of a refused exchange, as far as it may be shown. */
@@ -10,14 +11,7 @@ export interface OfferedToAws {
   readonly atAws: boolean;
 }
 
-interface CauseRow {
-  readonly code: RegExp;
-  readonly message?: RegExp;
-  /** Likeliest first; `{role}`, `{account}`, `{host}`, `{iss}`, `{aud}`, `{sub}` are filled in. */
-  readonly causes: readonly [string, string, string];
-}
-
-/** From what STS says to what is most likely behind it. The first row that fits counts; special rows stand first. */
+/** From what STS says to what is most likely behind it. `{role}`, `{account}`, `{host}`, `{iss}`, `{aud}`, `{sub}` are filled in. */
 const rows: readonly CauseRow[] = [
   {
     code: /^AccessDenied/,
@@ -161,8 +155,7 @@ const unreachableIssuer =
 
 /** The three likeliest causes of a refusal, each a sentence that names what to look at. Pure. */
 export function likelyCauses(code: string, message: string, offered: OfferedToAws): readonly string[] {
-  const row = rows.find((candidate) => candidate.code.test(code) && (candidate.message?.test(message) ?? true))!;
-  const values: Readonly<Record<string, string>> = {
+  const values = {
     role: offered.role,
     account: offered.role.split(':')[4] ?? '',
     iss: offered.iss,
@@ -171,7 +164,5 @@ export function likelyCauses(code: string, message: string, offered: OfferedToAw
     sub: offered.sub,
   };
   const isHidden = offered.atAws && offered.iss.startsWith('http://');
-  return [...(isHidden ? [unreachableIssuer] : []), ...row.causes]
-    .slice(0, 3)
-    .map((cause) => cause.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole));
+  return causesOf(rows, { code, message }, values, isHidden ? [unreachableIssuer] : []);
 }

@@ -2,12 +2,12 @@ import type { PlatformIo, Refusal } from '../../domain/credential.ts';
 import type { IdentityToken } from '../../domain/token.ts';
 import { likelyCauses } from './causes.ts';
 import type { AwsConfiguration } from './configure.ts';
-import { readLimited } from './read-limited.ts';
+import { readLimited } from '../read-limited.ts';
+import { foreignText, standInReasons } from '../refusal-text.ts';
 import { awsSessionName } from './render.ts';
 
 const timeoutMilliseconds = 3000;
 const longestAnswer = 100_000;
-const longestMessage = 1000;
 
 /**
  * Tries the exchange once, to say why STS refuses it: one unsigned `AssumeRoleWithWebIdentity`, as the SDKs send it,
@@ -74,7 +74,7 @@ function readRefusal(
   response: Response,
   body: string,
 ): Refusal {
-  const show = (text: string): string => withoutToken(oneLine(text), token).slice(0, longestMessage);
+  const show = (text: string): string => foreignText(text, token);
   const code = show(element(body, 'Code') ?? `HTTP ${response.status}`);
   const message = show(element(body, 'Message') ?? 'the answer is not one of STS');
   const requestId = element(body, 'RequestId') ?? response.headers.get('x-amzn-requestid');
@@ -93,7 +93,7 @@ function readRefusal(
       sub: token.claims.sub,
       atAws: /\.amazonaws\.com(?:\.cn)?$/.test(new URL(endpoint).hostname),
     }),
-    reasons: readReasons(response.headers.get('x-hallpass-reasons')).map(show),
+    reasons: standInReasons(response).map(show),
   };
 }
 
@@ -111,28 +111,4 @@ function unescapeXml(text: string): string {
     const codePoint = decimal === undefined ? Number.parseInt(hex as string, 16) : Number(decimal);
     return codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : whole;
   });
-}
-
-/** Reasons that only a stand-in gives: base64url of a JSON array of sentences. */
-function readReasons(header: string | null): readonly string[] {
-  if (header === null) return [];
-  try {
-    const reasons: unknown = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
-    return Array.isArray(reasons) ? reasons.filter((reason) => typeof reason === 'string').slice(0, 100) : [];
-  } catch {
-    return [];
-  }
-}
-
-/** Text from outside on one line, so that it cannot draw on a terminal. */
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
-}
-
-/** A validation error quotes the value that it refuses; the token must not come back that way. */
-function withoutToken(text: string, token: IdentityToken): string {
-  const compact = token.compact.reveal();
-  return [compact, ...compact.split('.')]
-    .filter((part) => part.length >= 8)
-    .reduce((shown, part) => shown.replaceAll(part, '[token]'), text);
 }

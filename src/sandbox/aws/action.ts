@@ -1,8 +1,8 @@
 import type { JsonObject } from '../../domain/json.ts';
-import type { AwsConfig } from '../config.ts';
+import type { AwsConfig } from './config.ts';
 import type { IssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { SandboxLogLine } from '../log.ts';
-import type { HttpCall } from './call.ts';
+import type { HttpCall } from '../http-call.ts';
 import type { ParameterStore } from './parameter-store.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { XmlElement } from './xml.ts';

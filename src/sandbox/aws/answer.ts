@@ -1,14 +1,8 @@
 import type { JsonObject } from '../../domain/json.ts';
+import { reasonsHeader, type Answer } from '../http-call.ts';
 import type { Protocol } from './call.ts';
 import type { AwsRefusal } from './refusal.ts';
 import { xmlOf, type XmlElement } from './xml.ts';
-
-/** An answer ready for the wire. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 const namespaces: Readonly<Record<string, string>> = {
   sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
@@ -68,15 +62,4 @@ export function refusalAnswer(
     headers: { ...headers, 'content-type': 'text/xml' },
     body: `<ErrorResponse xmlns="${namespace}">\n${body}</ErrorResponse>\n`,
   };
-}
-
-/** Header lines have a limit in every client; the reasons that fit are enough, likeliest first. */
-const longestHeader = 6_000;
-
-function reasonsHeader(reasons: readonly string[]): string {
-  for (let count = reasons.length; count > 0; count -= 1) {
-    const text = Buffer.from(JSON.stringify(reasons.slice(0, count))).toString('base64url');
-    if (text.length <= longestHeader) return text;
-  }
-  return Buffer.from(JSON.stringify([reasons[0]!.slice(0, 1_000)])).toString('base64url');
 }

@@ -80,7 +80,7 @@ async function assume(token: string, { at = sandbox, ...parameters }: Asked = {}
     ...parameters,
   };
   const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return fetch(at.endpoints.aws, { method: 'POST', body: new URLSearchParams(given) });
+  return fetch(at.endpoint('aws'), { method: 'POST', body: new URLSearchParams(given) });
 }
 
 async function refusal(answer: Response | Promise<Response>) {
@@ -147,7 +147,7 @@ describe('a token that the role trusts', () => {
       RoleSessionName: 'run-1-plan',
       WebIdentityToken: await issuer.sign(),
     });
-    expect((await fetch(`${sandbox.endpoints.aws}/?${query.toString()}`)).status).toBe(200);
+    expect((await fetch(`${sandbox.endpoint('aws')}/?${query.toString()}`)).status).toBe(200);
   });
 
   it('may be used again, as SDKs do', async () => {
@@ -491,19 +491,19 @@ describe('what a token brings for the session', () => {
       });
       const credentials = await credentialsOf(assume(token, { at }));
       const request = ssmRequest(
-        at.endpoints.aws,
+        at.endpoint('aws'),
         credentials,
         'GetParameter',
         { Name: '/payments/region' },
         { at: now },
       );
-      expect((await fetch(at.endpoints.aws, { method: 'POST', ...request })).status).toBe(status);
+      expect((await fetch(at.endpoint('aws'), { method: 'POST', ...request })).status).toBe(status);
     }
   });
 });
 
 const identity = async (credentials: AwsCredentials, at = sandbox) =>
-  fetch(at.endpoints.aws, { method: 'POST', ...callerIdentityRequest(at.endpoints.aws, credentials, now) });
+  fetch(at.endpoint('aws'), { method: 'POST', ...callerIdentityRequest(at.endpoint('aws'), credentials, now) });
 
 const sessionPolicy = (action: string) =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: action, Resource: '*' }] });
@@ -567,11 +567,11 @@ describe('a session', () => {
 
   it('is refused when the body was changed after signing', async () => {
     const { headers } = callerIdentityRequest(
-      sandbox.endpoints.aws,
+      sandbox.endpoint('aws'),
       await credentialsOf(assume(await issuer.sign())),
       now,
     );
-    const response = fetch(sandbox.endpoints.aws, {
+    const response = fetch(sandbox.endpoint('aws'), {
       method: 'POST',
       headers,
       body: 'Action=GetCallerIdentity&Version=2011-06-15&x=y',
@@ -580,7 +580,7 @@ describe('a session', () => {
   });
 
   it('is refused when the request is not signed', async () => {
-    const response = fetch(sandbox.endpoints.aws, {
+    const response = fetch(sandbox.endpoint('aws'), {
       method: 'POST',
       body: new URLSearchParams({ Action: 'GetCallerIdentity', Version: '2011-06-15' }),
     });
@@ -589,13 +589,13 @@ describe('a session', () => {
 
   it('cannot buy further sessions the old way', async () => {
     const credentials = await credentialsOf(assume(await issuer.sign()));
-    const request = signRequest(sandbox.endpoints.aws, credentials, {
+    const request = signRequest(sandbox.endpoint('aws'), credentials, {
       service: 'sts',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: 'Action=GetSessionToken&Version=2011-06-15',
       at: now,
     });
-    expect(await refusal(fetch(sandbox.endpoints.aws, { method: 'POST', ...request }))).toMatchObject({
+    expect(await refusal(fetch(sandbox.endpoint('aws'), { method: 'POST', ...request }))).toMatchObject({
       status: 403,
       code: 'AccessDenied',
     });
@@ -608,8 +608,8 @@ describe('a session', () => {
       ['ssm:PutParameter', 'PutParameter', { Name: '/x', Value: 'y', Type: 'String' }, 400],
     ] as const) {
       const credentials = await credentialsOf(assume(await issuer.sign(), { Policy: sessionPolicy(allowed) }));
-      const request = ssmRequest(sandbox.endpoints.aws, credentials, action, parameters, { at: now });
-      expect((await fetch(sandbox.endpoints.aws, { method: 'POST', ...request })).status).toBe(status);
+      const request = ssmRequest(sandbox.endpoint('aws'), credentials, action, parameters, { at: now });
+      expect((await fetch(sandbox.endpoint('aws'), { method: 'POST', ...request })).status).toBe(status);
     }
     expect(log.at(-3)!.message).toContain('because no session policy allows the ssm:GetParameter action');
     expect(log.at(-1)!.message).toContain('because no identity-based policy allows the ssm:PutParameter action');
@@ -633,7 +633,7 @@ describe('a request that the stand-in does not know', () => {
   };
   for (const [what, [init, path, is]] of Object.entries(cases)) {
     it(`gets AWS' kind of error for ${what}, never HTML`, async () => {
-      const response = await fetch(`${sandbox.endpoints.aws}${path}`, init);
+      const response = await fetch(`${sandbox.endpoint('aws')}${path}`, init);
       expect(response.headers.get('content-type')).toBe('text/xml');
       expect(await refusal(response)).toMatchObject(is);
       expect(log[0]!.reasons[0]).toContain('the stand-in knows sts:AssumeRoleWithWebIdentity');
@@ -641,7 +641,7 @@ describe('a request that the stand-in does not know', () => {
   }
 
   it('gets JSON where the caller speaks JSON', async () => {
-    const response = await fetch(sandbox.endpoints.aws, {
+    const response = await fetch(sandbox.endpoint('aws'), {
       method: 'POST',
       headers: { 'x-amz-target': 'DynamoDB_20120810.ListTables', 'content-type': 'application/x-amz-json-1.0' },
       body: '{}',
@@ -651,7 +651,7 @@ describe('a request that the stand-in does not know', () => {
   });
 
   it('gets an error when it is larger than a megabyte', async () => {
-    const response = await fetch(sandbox.endpoints.aws, { method: 'POST', body: 'a'.repeat(1024 * 1024 + 1) });
+    const response = await fetch(sandbox.endpoint('aws'), { method: 'POST', body: 'a'.repeat(1024 * 1024 + 1) });
     expect(response.status).toBe(413);
   });
 });

@@ -1,5 +1,6 @@
 import type { AwsAccount, Caller } from './action.ts';
-import type { HttpCall, Protocol } from './call.ts';
+import type { HttpCall } from '../http-call.ts';
+import type { Protocol } from './call.ts';
 import { AwsRefusal } from './refusal.ts';
 import { isTokenOf } from './sessions.ts';
 import { isFault, readSignature, verifySignature, type SignatureFault, type StatedSignature } from './sigv4.ts';

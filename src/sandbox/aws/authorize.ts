@@ -1,7 +1,7 @@
 import { decideAwsAccess } from '../../platforms/aws/identity-policy.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { ActionRequest, AwsAccount } from './action.ts';
-import { header } from './call.ts';
+import { header } from '../http-call.ts';
 import { AwsRefusal } from './refusal.ts';
 
 type Context = Readonly<Record<string, string | readonly string[]>>;

@@ -1,17 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-
-/** One HTTP request as it came: what a signature covers, and what it asks for. */
-export interface HttpCall {
-  readonly method: string;
-  /** Path as sent, without the query. */
-  readonly path: string;
-  /** Query as sent, without "?". */
-  readonly query: string;
-  /** Names in lower case; several values of one name in the order they came. */
-  readonly headers: ReadonlyMap<string, readonly string[]>;
-  readonly body: Buffer;
-  readonly remoteAddress: string;
-}
+import { header, isForm, splitOnce, type HttpCall } from '../http-call.ts';
 
 /** How the caller speaks, and so how it must be answered. */
 export type Protocol = 'query' | 'json';
@@ -23,38 +10,6 @@ export interface Operation {
   readonly service: string | null;
   /** Such as `GetCallerIdentity`; null when nothing tells. */
   readonly name: string | null;
-}
-
-const mostBytes = 1024 * 1024;
-
-/** Reads a request; null when it is larger than any that the stand-in serves. */
-export async function readCall(request: IncomingMessage): Promise<HttpCall | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= mostBytes) chunks.push(chunk);
-  }
-  if (size > mostBytes) return null;
-  const headers = new Map<string, string[]>();
-  for (let index = 0; index < request.rawHeaders.length; index += 2) {
-    const name = request.rawHeaders[index]!.toLowerCase();
-    headers.set(name, [...(headers.get(name) ?? []), request.rawHeaders[index + 1]!]);
-  }
-  const [path, query] = splitOnce(request.url ?? '/', '?');
-  return {
-    method: request.method ?? 'GET',
-    path,
-    query,
-    headers,
-    body: Buffer.concat(chunks),
-    remoteAddress: request.socket.remoteAddress ?? '127.0.0.1',
-  };
-}
-
-/** The first value of a header. */
-export function header(call: HttpCall, name: string): string | undefined {
-  return call.headers.get(name)?.[0];
 }
 
 /** Parameters of the query protocol: from the form, and from the query string without what signs it. */
@@ -97,13 +52,4 @@ function scopeService(call: HttpCall): string | null {
     new URLSearchParams(call.query).get('X-Amz-Credential');
   const service = credential?.split('/').at(-2);
   return service !== undefined && /^[a-z0-9-]{1,40}$/.test(service) ? service : null;
-}
-
-function isForm(call: HttpCall): boolean {
-  return /^application\/x-www-form-urlencoded/i.test(header(call, 'content-type') ?? '');
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
 }

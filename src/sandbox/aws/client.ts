@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { AppError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
-import type { HttpCall } from './call.ts';
+import type { HttpCall } from '../http-call.ts';
 import { signatureOf } from './sigv4.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { AwsIdentityPolicy } from '../../platforms/aws/identity-policy.ts';
 import { Secret } from '../../domain/secret.ts';
-import type { AwsRole } from '../config.ts';
+import type { AwsRole } from './config.ts';
 
 /** What is known of a session beside its keys: where permissions come from, and what policies may ask about. */
 export interface SessionFacts {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HttpCall } from './call.ts';
+import type { HttpCall } from '../http-call.ts';
 import {
   canonicalRequest,
   isFault,

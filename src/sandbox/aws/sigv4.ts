@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type { HttpCall } from './call.ts';
+import type { HttpCall } from '../http-call.ts';
 
 /**
  * AWS Signature Version 4, the verifying side: header and presigned query.

@@ -49,7 +49,7 @@ async function open(statements: readonly object[], aws: object = {}): Promise<vo
     RoleSessionName: 'run-1-apply',
     WebIdentityToken: await issuer.sign(),
   });
-  const xml = await (await fetch(sandbox.endpoints.aws, { method: 'POST', body })).text();
+  const xml = await (await fetch(sandbox.endpoint('aws'), { method: 'POST', body })).text();
   credentials = {
     accessKeyId: xmlText(xml, 'AccessKeyId')!,
     secretAccessKey: xmlText(xml, 'SecretAccessKey')!,
@@ -58,8 +58,8 @@ async function open(statements: readonly object[], aws: object = {}): Promise<vo
 }
 
 async function ssm(action: string, parameters: object, options: { region?: string } = {}): Promise<Answer> {
-  const request = ssmRequest(sandbox.endpoints.aws, credentials, action, parameters, options);
-  const response = await fetch(sandbox.endpoints.aws, { method: 'POST', ...request });
+  const request = ssmRequest(sandbox.endpoint('aws'), credentials, action, parameters, options);
+  const response = await fetch(sandbox.endpoint('aws'), { method: 'POST', ...request });
   expect(response.headers.get('content-type')).toBe('application/x-amz-json-1.1');
   const answer = (await response.json()) as Record<string, unknown>;
   return {
@@ -441,26 +441,31 @@ describe('permissions', () => {
 
 describe('a call that is not right', () => {
   it('is refused when its body is not JSON', async () => {
-    const bent = signRequest(sandbox.endpoints.aws, credentials, {
+    const bent = signRequest(sandbox.endpoint('aws'), credentials, {
       service: 'ssm',
       headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'AmazonSSM.GetParameter' },
       body: '[',
     });
-    const response = await fetch(sandbox.endpoints.aws, { method: 'POST', ...bent });
+    const response = await fetch(sandbox.endpoint('aws'), { method: 'POST', ...bent });
     expect(await response.json()).toMatchObject({ __type: 'SerializationException' });
   });
 
   it('is refused in the names of JSON services', async () => {
     const at = new Date(Date.now() - 16 * 60 * 1000);
-    const old = ssmRequest(sandbox.endpoints.aws, credentials, 'GetParameter', { Name: '/a' }, { at });
-    expect(await (await fetch(sandbox.endpoints.aws, { method: 'POST', ...old })).json()).toMatchObject({
+    const old = ssmRequest(sandbox.endpoint('aws'), credentials, 'GetParameter', { Name: '/a' }, { at });
+    expect(await (await fetch(sandbox.endpoint('aws'), { method: 'POST', ...old })).json()).toMatchObject({
       __type: 'InvalidSignatureException',
       message: expect.stringContaining('Signature expired'),
     });
-    const unknown = ssmRequest(sandbox.endpoints.aws, { ...credentials, accessKeyId: 'ASIAUNKNOWN' }, 'GetParameter', {
-      Name: '/a',
-    });
-    expect(await (await fetch(sandbox.endpoints.aws, { method: 'POST', ...unknown })).json()).toMatchObject({
+    const unknown = ssmRequest(
+      sandbox.endpoint('aws'),
+      { ...credentials, accessKeyId: 'ASIAUNKNOWN' },
+      'GetParameter',
+      {
+        Name: '/a',
+      },
+    );
+    expect(await (await fetch(sandbox.endpoint('aws'), { method: 'POST', ...unknown })).json()).toMatchObject({
       __type: 'UnrecognizedClientException',
       message: 'The security token included in the request is invalid.',
     });
@@ -468,18 +473,18 @@ describe('a call that is not right', () => {
       headers: { 'x-amz-target': 'AmazonSSM.GetParameter', 'content-type': 'application/x-amz-json-1.1' },
       body: '{}',
     };
-    expect(await (await fetch(sandbox.endpoints.aws, { method: 'POST', ...unsigned })).json()).toMatchObject({
+    expect(await (await fetch(sandbox.endpoint('aws'), { method: 'POST', ...unsigned })).json()).toMatchObject({
       __type: 'MissingAuthenticationTokenException',
     });
   });
 
   it('is refused when it was signed for another service', async () => {
-    const request = signRequest(sandbox.endpoints.aws, credentials, {
+    const request = signRequest(sandbox.endpoint('aws'), credentials, {
       service: 'sts',
       headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'AmazonSSM.GetParameter' },
       body: '{}',
     });
-    const response = await fetch(sandbox.endpoints.aws, { method: 'POST', ...request });
+    const response = await fetch(sandbox.endpoint('aws'), { method: 'POST', ...request });
     expect(response.status).toBe(400);
     expect(log.at(-1)).toMatchObject({ outcome: 'refused' });
   });

@@ -3,7 +3,7 @@ import { isoSeconds } from '../../domain/iso-seconds.ts';
 import { issuerHost } from '../../platforms/aws/arn.ts';
 import { readAwsIdentityPolicy, type AwsIdentityPolicy } from '../../platforms/aws/identity-policy.ts';
 import type { AwsWebIdentity } from '../../platforms/aws/web-identity.ts';
-import type { AwsRole } from '../config.ts';
+import type { AwsRole } from './config.ts';
 import type { AwsAccount, QueryHandler, UnsignedHandler, UnsignedRequest } from './action.ts';
 import { readAssumeRoleParameters, type AssumeRoleParameters } from './assume-role-parameters.ts';
 import { AwsRefusal } from './refusal.ts';

@@ -1,4 +1,4 @@
-import type { AwsConfig } from '../config.ts';
+import type { AwsConfig } from './config.ts';
 import type { IssuerKeys } from '../relying-party/issuer-keys.ts';
 import { parseToken, type ParsedToken } from '../relying-party/parse-token.ts';
 import { readHeader, signatureHolds } from '../relying-party/verify-signature.ts';
