@@ -1,12 +1,5 @@
 import { z } from 'zod';
-import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
-
-/** https anywhere; http only where nobody else can listen in. */
-function mayBeFetched(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const url = new URL(text);
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackIssuer(text));
-}
+import { fetchFrom, issuerUrl } from '../issuer-schema.ts';
 
 const seconds = (least: number, most: number) => z.int().min(least).max(most);
 
@@ -20,19 +13,9 @@ const policyDocument = z
 const tags = z.record(z.string().min(1).max(128), z.string().max(256));
 
 const provider = z.strictObject({
-  url: z
-    .string()
-    .min(8)
-    .max(255)
-    .refine(mayBeFetched, 'must be an https URL (http only on loopback), exactly as iss in the tokens')
-    .refine((url) => !/[?#@]/.test(url), 'may have no query, fragment or user name')
-    .describe('URL of the OIDC provider; must equal iss'),
+  url: issuerUrl.describe('URL of the OIDC provider; must equal iss'),
   client_ids: z.array(z.string().min(1).max(255)).max(100).default([]).describe('audiences that this provider accepts'),
-  fetch_from: z
-    .string()
-    .refine(mayBeFetched, 'must be an https URL (http only on loopback)')
-    .optional()
-    .describe('where discovery and keys are really fetched, when url cannot be reached from here'),
+  fetch_from: fetchFrom,
 });
 
 const role = z.strictObject({
