@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { childEnvironment } from '../environment/child-environment.ts';
 import { describePlatform, type PlatformExamples } from './conformance.ts';
+import { Trial } from './conformance-trial.ts';
+import type { Platform } from './platform.ts';
 import { platforms } from './registry.ts';
+import { inputVariableName } from './requests.ts';
 
 const examples: Readonly<Record<string, PlatformExamples>> = {
   aws: {
@@ -27,11 +31,89 @@ const examples: Readonly<Record<string, PlatformExamples>> = {
       ],
       WORKLOAD_IDENTITY_AUDIENCE: ['a b', 'a\n', 'x'.repeat(256)],
     },
+    audience: 'aws.workload.identity',
+    files: ['token', 'config'],
+    environment: ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_ROLE_SESSION_NAME'],
     members: ['shared_config_file'],
   },
 };
 
 for (const platform of platforms) describePlatform(platform, examples[platform.id]!);
+
+/** What a command sees of one platform with these configurations. */
+async function seenBy(platform: Platform, tags: readonly (string | null)[]): Promise<Record<string, unknown>> {
+  const trial = new Trial(platform, examples[platform.id]!);
+  const sets = await Promise.all(
+    tags.map(async (tag) => ({
+      platform: platform.id,
+      tag,
+      set: await trial.obtain(trial.variablesOf(trial.examples.values, tag), { tag }),
+    })),
+  );
+  const isTagged = tags.some((tag) => tag !== null);
+  const { variables } = childEnvironment({
+    settings: {
+      parentEnvironment: {},
+      homeDirectory: '/home/me',
+      workingDirectory: '/work',
+      dataDirectory: '/data',
+      keyEncryptionKeyFile: '/kek',
+      runDirectory: null,
+      passEnvironment: [],
+      inheritHome: false,
+      isolation: 'off',
+      redact: false,
+    },
+    command: { file: 'terraform', args: ['plan'] },
+    home: '/private/home',
+    temporaryDirectory: '/private/tmp',
+    variables: new Map(),
+    terraformVariables: new Map(),
+    installed: sets,
+    platforms: [
+      {
+        id: platform.id,
+        inputVariable: inputVariableName(platform.id),
+        together: isTagged ? (platform.together?.(sets, '/creds').environment ?? {}) : {},
+      },
+    ],
+    exists: () => false,
+  });
+  return Object.fromEntries(variables);
+}
+
+/** The value of `tfc_<platform>_dynamic_credentials`. */
+function inputOf(platform: Platform, seen: Record<string, unknown>): { default: unknown; aliases: object } {
+  return JSON.parse(seen[`TF_VAR_${inputVariableName(platform.id)}`] as string) as {
+    default: unknown;
+    aliases: object;
+  };
+}
+
+describe.each(platforms.map((platform) => [platform.id, platform] as const))('a command with %s', (id, platform) => {
+  const { environment, members } = examples[id]!;
+  const whole = Object.fromEntries(members.map((member) => [member, expect.toSatisfy(isMember)]));
+
+  it('has its variables while there is only the default configuration, and an empty map of aliases', async () => {
+    const seen = await seenBy(platform, [null]);
+    expect(Object.keys(seen)).toEqual(expect.arrayContaining([...environment]));
+    expect(inputOf(platform, seen)).toEqual({ default: whole, aliases: {} });
+  });
+
+  it.each([[['BLUE']], [[null, 'BLUE', 'blue', 'default']]])(
+    'has none of them beside the tags %j, but every member of each configuration',
+    async (tags) => {
+      const seen = await seenBy(platform, tags);
+      expect(environment.filter((name) => name in seen)).toEqual([]);
+      const aliases = Object.fromEntries(tags.filter((tag) => tag !== null).map((tag) => [tag, whole]));
+      expect(inputOf(platform, seen)).toEqual({ default: tags.includes(null) ? whole : null, aliases });
+    },
+  );
+});
+
+function isMember(value: unknown): boolean {
+  return value === null || typeof value === 'string';
+}
 
 describe('the registry', () => {
   it('has an example for every platform', () => {
