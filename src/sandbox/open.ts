@@ -1,12 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { errnoOf } from '../files/file-failure.ts';
+import { loopbackNames, openCertificateAuthority, type CertificateAuthority } from './certificates.ts';
 import type { SandboxConfig } from './config.ts';
 import { readCall } from './http-call.ts';
 import type { SandboxLogLine } from './log.ts';
 import { standIns, type StandInId } from './registry.ts';
 import type { StandIn, StandInAddress, StandInKind, StandInWorld } from './stand-in.ts';
+import { writeTrustFiles, type TrustFiles } from './trust-files.ts';
 
 export interface SandboxOptions {
   readonly config: SandboxConfig;
@@ -41,26 +44,30 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     fetch: options.fetch ?? fetch,
     log: options.log,
   };
-  await using opened = new AsyncDisposableStack();
-  const playing: { id: StandInId; title: string; endpoint: string; standIn: StandIn; environment: StandInAddress }[] =
-    [];
-  for (const [id, kind] of Object.entries(standIns) as [StandInId, AnyStandInKind][]) {
+  const opened = (Object.entries(standIns) as [StandInId, AnyStandInKind][]).flatMap(([id, kind]) => {
     const config = options.config[id];
-    if (config === undefined) continue;
-    const standIn = kind.open(config, world);
-    const server = createServer((request, response) => {
-      // A caller that went away in the middle has nobody to answer.
-      serve(request, response, standIn).catch(() => response.destroy());
-    });
-    await listen(server, config.port, { id, title: kind.title });
-    opened.defer(() => closeServer(server));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    playing.push({ id, title: kind.title, endpoint, standIn, environment: { endpoint, caFile: null, ca: null } });
+    return config === undefined ? [] : [{ id, kind, port: config.port, standIn: kind.open(config, world) }];
+  });
+  await using scope = new AsyncDisposableStack();
+  const trust = opened.some(({ kind }) => kind.isTls) ? await openTrust(scope) : null;
+  const playing: { id: StandInId; title: string; endpoint: string; standIn: StandIn; address: StandInAddress }[] = [];
+  for (const { id, kind, port, standIn } of opened) {
+    const server = await serverOf(standIn, kind.isTls ? trust : null);
+    const bound = await listen(server, port, { id, title: kind.title });
+    scope.defer(() => closeServer(server));
+    const endpoint = kind.isTls ? `https://localhost:${bound}` : `http://127.0.0.1:${bound}`;
+    const address = {
+      endpoint,
+      ca: trust?.authority.pem ?? null,
+      caFile: trust?.files.caFile ?? null,
+      bundleFile: trust?.files.bundleFile ?? null,
+    };
+    playing.push({ id, title: kind.title, endpoint, standIn, address });
   }
   const endpoints: Readonly<Partial<Record<StandInId, string>>> = Object.fromEntries(
     playing.map(({ id, endpoint }) => [id, endpoint]),
   );
-  const stack = opened.move();
+  const stack = scope.move();
   const close = () => stack.disposeAsync();
   return {
     endpoints,
@@ -70,7 +77,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
       return endpoint;
     },
     playing,
-    environment: Object.assign({}, ...playing.map(({ standIn, environment }) => standIn.environment(environment))),
+    environment: Object.assign({}, ...playing.map(({ standIn, address }) => standIn.environment(address))),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -79,17 +86,39 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
 /** A kind whose own configuration type is not known here: each is opened with what it has read itself. */
 type AnyStandInKind = StandInKind<{ port: number }, { port: number }>;
 
+interface Trust {
+  readonly authority: CertificateAuthority;
+  readonly files: TrustFiles;
+}
+
+async function openTrust(scope: AsyncDisposableStack): Promise<Trust> {
+  // By the machine's clock, not the sandbox's: clients judge certificates by theirs.
+  const authority = await openCertificateAuthority({ hosts: [], at: new Date() });
+  return { authority, files: scope.use(await writeTrustFiles(authority.pem, true)) };
+}
+
+async function serverOf(standIn: StandIn, trust: Trust | null): Promise<Server> {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    // A caller that went away in the middle has nobody to answer.
+    serve(request, response, standIn).catch(() => response.destroy());
+  };
+  return trust === null
+    ? createServer(listener)
+    : createTlsServer(await trust.authority.certificateFor(...loopbackNames), listener);
+}
+
 async function serve(request: IncomingMessage, response: ServerResponse, standIn: StandIn): Promise<void> {
   const answer = await standIn.answer(await readCall(request));
   response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
-async function listen(server: Server, port: number, about: { id: string; title: string }): Promise<void> {
+async function listen(server: Server, port: number, about: { id: string; title: string }): Promise<number> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(port, '127.0.0.1', resolve);
     });
+    return (server.address() as AddressInfo).port;
   } catch (error) {
     throw new AppError(
       'settings_invalid',

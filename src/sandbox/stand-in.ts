@@ -33,9 +33,11 @@ export interface StandIn {
 export interface StandInAddress {
   /** `http://127.0.0.1:PORT`, or `https://localhost:PORT`; no slash at the end. */
   readonly endpoint: string;
-  /** PEM file with the sandbox's CA; null while nothing is served over TLS. */
+  /** PEM file with the sandbox's CA, for variables that add to what a client trusts; null while nothing is served over TLS. */
   readonly caFile: string | null;
-  /** The same as text. */
+  /** The same with the machine's own authorities, for variables that replace what a client trusts (`SSL_CERT_FILE`). */
+  readonly bundleFile: string | null;
+  /** The sandbox's CA as text. */
   readonly ca: string | null;
 }
 
