@@ -1,5 +1,5 @@
 /**
- * The caller's variables that reach the child, as a table: exact names, or a prefix with `*`. Everything else stays
+ * The caller's variables that reach the child, as a table: exact names, or with one `*` for any characters. Everything else stays
  * behind, above all the runner's own cloud identity (`AWS_*`, `GOOGLE_*`, `ARM_*`, `VAULT_*`, `KUBE*` …).
  */
 const allowed: readonly { readonly about: string; readonly names: readonly string[] }[] = [
@@ -64,7 +64,12 @@ const allowed: readonly { readonly about: string; readonly names: readonly strin
       'ARM_SUBSCRIPTION_ID',
       'ARM_TENANT_ID',
       'ARM_ENVIRONMENT',
+      'ARM_METADATA_HOST',
       'ARM_METADATA_HOSTNAME',
+      'AZURE_AUTHORITY_HOST',
+      'KUBE_HOST',
+      'KUBE_CLUSTER_CA_CERT_DATA',
+      'KUBE_TLS_SERVER_NAME',
     ],
   },
   { about: 'Terraform and OpenTofu', names: ['TF_*', 'CHECKPOINT_DISABLE', 'TERRAGRUNT_*', 'TG_*'] },
@@ -98,6 +103,9 @@ const allowed: readonly { readonly about: string; readonly names: readonly strin
   },
 ];
 
+/** Google's services by name, of which some are called after secrets and credentials: each says where one is. */
+const endpoints: readonly string[] = ['CLOUDSDK_API_ENDPOINT_OVERRIDES_*', 'GOOGLE_*_CUSTOM_ENDPOINT'];
+
 /** Excepted from the table: they carry credentials, or would replace what Hallpass supplies. */
 const excepted: readonly RegExp[] = [
   /^TF_VAR_tfc_.*_dynamic_credentials$/,
@@ -117,22 +125,25 @@ const forDownloads: readonly string[] = [
   'NETRC',
 ];
 
-const exact = new Set(allowed.flatMap((row) => row.names).filter((name) => !name.endsWith('*')));
-const prefixes = prefixesOf(allowed.flatMap((row) => row.names));
-const downloadExact = new Set(forDownloads.filter((name) => !name.endsWith('*')));
-const downloadPrefixes = prefixesOf(forDownloads);
+const inTable = matcher(allowed.flatMap((row) => row.names));
+const isEndpoint = matcher(endpoints);
+const isForDownloads = matcher(forDownloads);
 
 /** Whether one of the caller's variables reaches the child without being named. Pure. */
 export function isAllowed(name: string, downloads: boolean): boolean {
-  if (downloadExact.has(name) || startsWithOne(name, downloadPrefixes)) return downloads;
+  if (isForDownloads(name)) return downloads;
+  if (isEndpoint(name)) return true;
   if (excepted.some((pattern) => pattern.test(name))) return false;
-  return exact.has(name) || startsWithOne(name, prefixes);
+  return inTable(name);
 }
 
-function prefixesOf(names: readonly string[]): readonly string[] {
-  return names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1));
-}
-
-function startsWithOne(name: string, all: readonly string[]): boolean {
-  return all.some((prefix) => name.startsWith(prefix));
+/** Asked for each of the caller's variables, so exact names are looked up. */
+function matcher(names: readonly string[]): (name: string) => boolean {
+  const exact = new Set(names.filter((name) => !name.includes('*')));
+  const parts = names.filter((name) => name.includes('*')).map((name) => name.split('*') as [string, string]);
+  return (name) =>
+    exact.has(name) ||
+    parts.some(
+      ([start, end]) => name.length >= start.length + end.length && name.startsWith(start) && name.endsWith(end),
+    );
 }

@@ -79,6 +79,19 @@ export const reservedVariables: readonly ReservedVariables[] = [
   },
   {
     names: [
+      'VAULT_SKIP_VERIFY',
+      'VAULT_PROXY_ADDR',
+      'VAULT_HTTP_PROXY',
+      'KUBE_INSECURE',
+      'KUBE_PROXY_URL',
+      'CLOUDSDK_PROXY_*',
+      'CLOUDSDK_AUTH_DISABLE_SSL_VALIDATION',
+    ],
+    reason: 'it decides which way connections go, or whether certificates are looked at',
+    mend: callersOwn,
+  },
+  {
+    names: [
       'GIT_SSH',
       'GIT_SSH_COMMAND',
       'GIT_PROXY_COMMAND',
