@@ -98,6 +98,22 @@ export interface ExchangeRefused extends Common, TokenPurpose {
   readonly request_id: string | null;
 }
 
+/** Credentials were ended at their platform: when their phase ended, or by the next command after a `kill -9`. */
+export interface CredentialsRevoked extends Common, TokenPurpose {
+  readonly type: 'credentials_revoked';
+}
+
+/** Credentials could not be ended at their platform: they end by their own lifetime. */
+export interface RevocationFailed extends Common, TokenPurpose {
+  readonly type: 'revocation_failed';
+  /** Why, in one sentence without secrets. */
+  readonly reason: string;
+  /** When they end by themselves, ISO 8601; null when that is not known. */
+  readonly expires_at: string | null;
+  /** Whether a following command tries again. */
+  readonly tried_again: boolean;
+}
+
 /** A command was started with an identity. */
 export interface PhaseStarted extends Common {
   readonly type: 'phase_started';
@@ -203,6 +219,8 @@ export type AuditEvent =
   | TokenMinted
   | TokenRefused
   | ExchangeRefused
+  | CredentialsRevoked
+  | RevocationFailed
   | PhaseStarted
   | PhaseEnded
   | LeftoversCleared

@@ -58,6 +58,38 @@ const cases: readonly [NewAuditEvent, string][] = [
     `${who} was refused by AWS, offered role arn:aws:iam::111122223333:role/apply: AccessDenied, "Not authorized\\u{1b}[2J"`,
   ],
   [
+    { ...phase, type: 'credentials_revoked', platform: 'vault', tag: 'PROD', offered: 'plan', known_by: 'platform' },
+    `${who} ended its credentials for Vault, tag PROD, offered plan`,
+  ],
+  [
+    {
+      ...phase,
+      type: 'revocation_failed',
+      outcome: 'failed',
+      platform: 'vault',
+      tag: null,
+      offered: 'plan',
+      reason: 'HTTP 503\u001b[2J',
+      expires_at: '2026-05-03T15:02:00.000Z',
+      tried_again: true,
+    },
+    `${who} could not end its credentials for Vault, offered plan: HTTP 503\\u{1b}[2J; they end by themselves at 15:02`,
+  ],
+  [
+    {
+      ...own,
+      type: 'revocation_failed',
+      outcome: 'failed',
+      platform: 'vault',
+      tag: null,
+      offered: null,
+      reason: 'no key',
+      expires_at: null,
+      tried_again: false,
+    },
+    'Hallpass could not end its credentials for Vault: no key; they end by their own lifetime',
+  ],
+  [
     { ...phase, type: 'phase_started', command: 'terraform apply', directory: '/run/x', isolation: 'mask' },
     `${who} started terraform apply (isolation: mask)`,
   ],

@@ -19,6 +19,12 @@ const sentences: Sentences = {
   token_refused: (record) => `was not given a token for ${purpose(record, record.audience)}: ${plain(record.reason)}`,
   exchange_refused: (record) =>
     `was refused by ${purpose(record, '')}: ${plain(record.code)}, "${plain(record.message)}"`,
+  credentials_revoked: (record) => `ended its credentials for ${purpose(record, '')}`,
+  revocation_failed: (record, zone) =>
+    `could not end its credentials for ${purpose(record, '')}: ${plain(record.reason)}; ` +
+    (record.expires_at === null
+      ? 'they end by their own lifetime'
+      : `they end by themselves at ${until(Date.parse(record.expires_at) / 1000, record.at, zone)}`),
   phase_started: (record) => `started ${plain(record.command)}${inIsolation(record.isolation)}`,
   phase_ended: (record) => `ended after ${formatDuration(record.duration_seconds)} ${exit(record)}`,
   leftovers_cleared: (record) =>

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'configuration_invalid'
   | 'data_directory_insecure'
   | 'directory_invalid'
+  | 'exchange_failed'
   | 'exchange_refused'
   | 'file_exists'
   | 'file_read_failed'
