@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { ExchangeRefused } from '../domain/credential.ts';
 import { AppError, UsageError } from '../domain/errors.ts';
 import { phases, type Phase } from '../domain/workload.ts';
 import { effectiveArguments } from '../terraform/arguments.ts';
@@ -77,6 +78,8 @@ export const command: CommandFactory = (context) =>
     try {
       context.exit(await exec(context, { words, phase: options.phase ?? null, chosen, flags: options }));
     } catch (error) {
+      // It has been shown with the token's claims, as the phase told of it.
+      if (error instanceof ExchangeRefused) return context.exit(125);
       const exitCode = cannotRun(error);
       if (exitCode === null) throw error;
       printError(context.stderr, error);

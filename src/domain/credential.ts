@@ -1,4 +1,4 @@
-import type { Problem } from './errors.ts';
+import { AppError, type Problem } from './errors.ts';
 import type { Secret } from './secret.ts';
 import type { IdentityToken } from './token.ts';
 
@@ -37,6 +37,8 @@ export interface CredentialSet {
 export interface PlatformIo {
   readonly fetch: typeof fetch;
   readonly now: () => Date;
+  /** Ends all waiting, for calls and pauses beside `fetch`, which heeds it by itself. */
+  readonly signal?: AbortSignal;
   /** Absolute path of this configuration's private directory, the same in plan and apply. */
   readonly directory: string;
   /** `<run id>-<phase>`: the session name that ties the platform's own log to our audit. */
@@ -71,6 +73,18 @@ export interface Refusal {
   readonly causes: readonly string[];
   /** Reasons that only a stand-in gives: checks that failed, as sentences with both values. */
   readonly reasons: readonly string[];
+}
+
+/** An exchange that Hallpass makes itself was refused: there are no credentials, and all that may be shown is known. */
+export class ExchangeRefused extends AppError {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal, where: string) {
+    const what = `${refusal.platform} refused this phase's token: ${refusal.code}: ${refusal.message}`;
+    const [likeliest] = refusal.causes;
+    super('exchange_refused', { what, where, ...(likeliest === undefined ? {} : { mend: likeliest }) });
+    this.refusal = refusal;
+  }
 }
 
 /** One configuration of one platform, checked, for one phase: knows its audience and how to use a token. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exchangeRefused } from '../audit/event-members.ts';
-import type { Refusal } from '../domain/credential.ts';
+import { ExchangeRefused, type Refusal } from '../domain/credential.ts';
+import type { IdentityToken } from '../domain/token.ts';
 import { platformIo, warn, type Installed, type OpenEnvironment } from './open.ts';
 import type { PhaseSignals } from './phase-signals.ts';
 
@@ -27,8 +28,19 @@ export async function explainFailure(
   over.abort();
   const refusals = answers.filter((answer) => answer !== null);
   for (const refusal of refusals) report({ type: 'refused', refusal });
-  await Promise.all(refusals.map((refusal) => record(environment, refusal)));
+  await Promise.all(refusals.map((refusal) => record(environment, refusal, tokenOf(environment, refusal))));
   return refusals;
+}
+
+/** Tells and records the refusal behind an error, if there is one: before a command, nobody tries the exchange again. */
+export async function tellRefusal(environment: OpenEnvironment, error: unknown, token: IdentityToken): Promise<void> {
+  if (!(error instanceof ExchangeRefused)) return;
+  environment.run.report({ type: 'refused', refusal: error.refusal });
+  await record(environment, error.refusal, token);
+}
+
+function tokenOf({ installed }: OpenEnvironment, { platform, tag }: Refusal): IdentityToken | undefined {
+  return installed.find((one) => one.platform === platform && one.tag === tag)?.token;
 }
 
 async function tryOnce(environment: OpenEnvironment, installed: Installed, stop: AbortSignal): Promise<Refusal | null> {
@@ -40,11 +52,8 @@ async function tryOnce(environment: OpenEnvironment, installed: Installed, stop:
   }
 }
 
-async function record(environment: OpenEnvironment, refusal: Refusal): Promise<void> {
+async function record(environment: OpenEnvironment, refusal: Refusal, token: IdentityToken | undefined): Promise<void> {
   const { lease, audit } = environment.run;
-  const token = environment.installed.find(
-    ({ platform, tag }) => platform === refusal.platform && tag === refusal.tag,
-  )?.token;
   try {
     await audit.append(exchangeRefused(refusal, lease, token));
   } catch (error) {

@@ -180,6 +180,7 @@ export function platformIo(environment: OpenEnvironment, request: CredentialRequ
       return io.fetch(input, { ...init, signal: AbortSignal.any(signals) });
     },
     now: io.now,
+    signal: stop,
     directory: configurationDirectory(directory, request.platform, request.tag),
     sessionName: sessionNameOf(run.lease.workload),
     environment: endpointVariables(environment),

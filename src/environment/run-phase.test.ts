@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { awsDefault, said, testPhase, uniqueWorkspace, type TestPhase } from '../../test/support/phase.ts';
-import type { CredentialRequest, Refusal } from '../domain/credential.ts';
+import { ExchangeRefused, type CredentialRequest, type Refusal } from '../domain/credential.ts';
 import { AppError } from '../domain/errors.ts';
 import { Secret } from '../domain/secret.ts';
 import { noteProcess } from './process-table.ts';
@@ -67,6 +67,28 @@ const refusal: Refusal = {
 
 const explaining = (explain: NonNullable<CredentialRequest['explain']>, script: string, run = {}) =>
   testPhase({ requests: [request({ explain })], script, run: { explain: true, ...run } });
+
+describe('an exchange that is refused before the command', () => {
+  it('is told, recorded with the token, and stops the phase', async () => {
+    const obtain = async (): Promise<never> => {
+      throw new ExchangeRefused({ ...refusal, causes: ['compare the role'] }, 'https://vault.example.com');
+    };
+    const phase = testPhase({ requests: [request({ obtain })], script: 'echo never' });
+    await expect(go(phase)).rejects.toMatchObject({
+      code: 'exchange_refused',
+      problem: { where: 'https://vault.example.com', mend: 'compare the role' },
+    });
+    expect(phase.events).toContainEqual({ type: 'refused', refusal: { ...refusal, causes: ['compare the role'] } });
+    expect(phase.audited.at(-1)).toMatchObject({
+      type: 'exchange_refused',
+      known_by: 'platform',
+      code: 'AccessDenied',
+    });
+    expect(phase.audited.at(-1)).toHaveProperty('jti', expect.any(String));
+    expect(phase.stdout()).toBe('');
+    expectNothingLeft(phase);
+  });
+});
 
 describe('a phase', () => {
   it('runs its command with credentials in place, and leaves nothing', async () => {

@@ -1,6 +1,7 @@
-import type { CredentialRequest } from '../domain/credential.ts';
+import type { CredentialRequest, CredentialSet } from '../domain/credential.ts';
 import { revealed } from '../domain/secret.ts';
 import type { IdentityToken } from '../domain/token.ts';
+import { tellRefusal } from './explain.ts';
 import { install, installTogether, openEnvironment, platformIo, type OpenEnvironment } from './open.ts';
 import type { PhaseEnvironment, PhaseIo, PhaseOutcome, PhaseRun } from './phase.ts';
 import { PhaseInterrupted, watchSignals, type PhaseSignals } from './phase-signals.ts';
@@ -70,13 +71,27 @@ async function obtainAll(environment: OpenEnvironment, signals: PhaseSignals): P
     everySettled(
       requests.map(async (request) => {
         const token = await mint(environment, request); // audited, then released
-        const set = await request.obtain(token, platformIo(environment, request, signals.stopped));
+        const set = await obtain(environment, request, token, signals);
         await install(environment, request, token, set);
       }),
     ),
   );
   await installTogether(environment);
   environment.renewal = startRenewal(environment, (request) => mint(environment, request));
+}
+
+async function obtain(
+  environment: OpenEnvironment,
+  request: CredentialRequest,
+  token: IdentityToken,
+  signals: PhaseSignals,
+): Promise<CredentialSet> {
+  try {
+    return await request.obtain(token, platformIo(environment, request, signals.stopped));
+  } catch (error) {
+    await tellRefusal(environment, error, token);
+    throw error;
+  }
 }
 
 async function mint(environment: OpenEnvironment, request: CredentialRequest): Promise<IdentityToken> {
