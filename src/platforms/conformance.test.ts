@@ -36,6 +36,15 @@ const examples: Readonly<Record<string, PlatformExamples>> = {
     environment: ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_ROLE_SESSION_NAME'],
     members: ['shared_config_file'],
   },
+  kubernetes: {
+    values: { WORKLOAD_IDENTITY_AUDIENCE: 'kubernetes.prod' },
+    otherValues: { WORKLOAD_IDENTITY_AUDIENCE: 'https://k8s.example.com/' },
+    refused: { WORKLOAD_IDENTITY_AUDIENCE: ['a b', 'a\n', 'x'.repeat(256)] },
+    audience: null,
+    files: ['token'],
+    environment: ['KUBE_TOKEN'],
+    members: ['token_path'],
+  },
 };
 
 for (const platform of platforms) describePlatform(platform, examples[platform.id]!);

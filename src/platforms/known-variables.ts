@@ -125,20 +125,6 @@ export const laterPlatforms: readonly VariableTable[] = [
     ],
   },
   {
-    id: 'kubernetes',
-    title: 'Kubernetes',
-    prefix: 'KUBERNETES',
-    variables: [
-      { ...providerAuth, since: '1.14.0' },
-      {
-        name: 'WORKLOAD_IDENTITY_AUDIENCE',
-        required: 'always',
-        since: '1.14.0',
-        about: '`aud` of the token: the client id in the authentication configuration of the API server',
-      },
-    ],
-  },
-  {
     id: 'hcp',
     title: 'HCP',
     prefix: 'HCP',

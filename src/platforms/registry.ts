@@ -1,5 +1,6 @@
 import { aws } from './aws/index.ts';
+import { kubernetes } from './kubernetes/index.ts';
 import type { Platform } from './platform.ts';
 
 /** Every platform that is there, in the order in which they are shown. */
-export const platforms: readonly Platform[] = [aws];
+export const platforms: readonly Platform[] = [aws, kubernetes];
