@@ -6,6 +6,7 @@ import { Command } from '@commander-js/extra-typings';
 import { SettingsError, UsageError } from '../domain/errors.ts';
 import { jsonText } from '../domain/json.ts';
 import { errnoOf } from '../files/file-failure.ts';
+import { shellQuoted } from '../files/shell-quoted.ts';
 import { readSandboxConfig, sandboxConfigJsonSchema, type SandboxConfig } from '../sandbox/config.ts';
 import { sandboxSentence } from '../sandbox/log.ts';
 import { openSandbox, type Sandbox } from '../sandbox/open.ts';
@@ -18,14 +19,21 @@ interface SandboxFlags {
   readonly json?: true;
   readonly log?: string;
   readonly schema?: true;
+  readonly intercept?: true;
 }
 
 const help = `
-Roles and providers come from the file, with native IAM policy documents; docs/guides/sandbox.md explains it.
+Roles, providers and the like come from the file, with the platforms' native trust documents; docs/guides/sandbox.md explains it.
 Everything that the stand-ins know is in memory and ends with them.
 
-Example:
+With --intercept, clients reach the stand-ins under the platforms' real names, through a proxy on loopback that passes nothing
+on. Copy its variables into the shells that shall use it, and no further; a certificate is good for that, until Ctrl-C, a day at
+most. Never install it for a whole machine.
+
+Examples:
   hallpass sandbox --config sandbox.yaml
+  hallpass sandbox --config sandbox.yaml --intercept
+  hallpass sandbox --config sandbox.yaml --json --log sandbox.jsonl
 `;
 
 /** `hallpass sandbox`: the stand-ins of the platforms, until SIGTERM or SIGINT. */
@@ -33,6 +41,7 @@ export const command: CommandFactory = (context) =>
   new Command('sandbox')
     .description('Strict stand-ins of the platforms, on loopback, until Ctrl-C')
     .option('--config <file>', 'what the stand-ins know: accounts, trusted issuers, roles (YAML)')
+    .option('--intercept', "answer under the platforms' real names too, for clients whose hosts are fixed")
     .option('--json', 'print one JSON line when ready, and log in JSON Lines')
     .option('--log <file>', 'append the log to this file as JSON Lines, beside the sentences on stderr')
     .option('--schema', 'print the JSON Schema of the configuration file, and end')
@@ -58,6 +67,7 @@ async function serve(flags: SandboxFlags, context: CliContext): Promise<void> {
     config,
     now: context.now,
     fetch: context.fetch,
+    intercept: flags.intercept === true,
     log(line) {
       const json = `${JSON.stringify(line)}\n`;
       context.stderr.write(flags.json ? json : `${sandboxSentence(line)}\n`);
@@ -117,10 +127,17 @@ function readyText(sandbox: Sandbox): string {
       `The ${title} stand-in plays ${standIn.summary} at ${endpoint}, until Ctrl-C.`,
       ...standIn.notes,
     ]),
+    ...certificateNotes(sandbox),
     'To use it, copy into another shell:',
     '',
-    ...Object.entries(sandbox.environment).map(([name, value]) => `export ${name}=${value}`),
+    ...Object.entries(sandbox.environment).map(([name, value]) => `export ${name}=${shellQuoted(value)}`),
     '',
     '',
   ].join('\n');
+}
+
+function certificateNotes({ certificatesEndAt }: Sandbox): readonly string[] {
+  return certificatesEndAt === null
+    ? []
+    : [`Its certificates end at ${certificatesEndAt.toISOString()}; start it again for new ones.`];
 }

@@ -48,10 +48,11 @@ export async function openCertificateAuthority(options: {
   // X.509 knows whole seconds only.
   const notBefore = new Date(Math.floor((options.at.getTime() - earlyMilliseconds) / 1000) * 1000);
   const notAfter = new Date(notBefore.getTime() + lifeMilliseconds);
-  const subject = [{ CN: ['Hallpass sandbox'] }, { OU: [randomBytes(8).toString('hex')] }];
+  // Nobody shall take the CA of one start for that of another.
+  const name = `CN=Hallpass sandbox, OU=${randomBytes(8).toString('hex')}`;
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: subject,
+    name,
     notBefore,
     notAfter,
     signingAlgorithm: signing,
@@ -70,7 +71,7 @@ export async function openCertificateAuthority(options: {
   async function issue(names: readonly string[]): Promise<ServerCertificate> {
     const leaf = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
-      subject: [{ O: ['Hallpass sandbox'] }],
+      subject: 'O=Hallpass sandbox',
       issuer: ca.subjectName,
       notBefore,
       notAfter,

@@ -1,19 +1,21 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { errnoOf } from '../files/file-failure.ts';
 import { loopbackNames, openCertificateAuthority, type CertificateAuthority } from './certificates.ts';
 import type { SandboxConfig } from './config.ts';
-import { readCall } from './http-call.ts';
 import type { SandboxLogLine } from './log.ts';
 import { standIns, type StandInId } from './registry.ts';
+import { closeServer, requestListener } from './serve.ts';
 import type { StandIn, StandInAddress, StandInKind, StandInWorld } from './stand-in.ts';
 import { writeTrustFiles, type TrustFiles } from './trust-files.ts';
 
 export interface SandboxOptions {
   readonly config: SandboxConfig;
   readonly now?: () => Date;
+  /** Whether to answer for the platforms under their real names as well, through a proxy. */
+  readonly intercept?: boolean;
   /** Fetches discovery and keys; replaced in tests only. */
   readonly fetch?: typeof fetch;
   /** Told of every request, just before its answer leaves. */
@@ -30,6 +32,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly playing: readonly { readonly title: string; readonly endpoint: string; readonly standIn: StandIn }[];
   /** Variables that point real clients at the stand-ins. */
   readonly environment: Readonly<Record<string, string>>;
+  /** When clients stop to trust what is served over TLS; null while nothing is. */
+  readonly certificatesEndAt: Date | null;
   close(): Promise<void>;
 }
 
@@ -49,7 +53,12 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     return config === undefined ? [] : [{ id, kind, port: config.port, standIn: kind.open(config, world) }];
   });
   await using scope = new AsyncDisposableStack();
-  const trust = opened.some(({ kind }) => kind.isTls) ? await openTrust(scope) : null;
+  const played = opened.map(({ standIn }) => standIn);
+  const isIntercepting = options.intercept === true;
+  const trust =
+    isIntercepting || opened.some(({ kind }) => kind.isTls)
+      ? await openTrust(scope, isIntercepting ? played.flatMap(({ hosts }) => hosts) : null)
+      : null;
   const playing: { id: StandInId; title: string; endpoint: string; standIn: StandIn; address: StandInAddress }[] = [];
   for (const { id, kind, port, standIn } of opened) {
     const server = await serverOf(standIn, kind.isTls ? trust : null);
@@ -67,6 +76,19 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const endpoints: Readonly<Partial<Record<StandInId, string>>> = Object.fromEntries(
     playing.map(({ id, endpoint }) => [id, endpoint]),
   );
+  const environment = Object.assign(
+    {},
+    ...playing
+      // Under its real name a stand-in needs no variable that points at it.
+      .filter(({ standIn }) => !isIntercepting || standIn.hosts.length === 0)
+      .map(({ standIn, address }) => standIn.environment(address)),
+  ) as Record<string, string>;
+  if (isIntercepting && trust !== null) {
+    const { openIntercept, interceptEnvironment } = await import('./intercept.ts');
+    const proxy = await openIntercept({ standIns: played, authority: trust.authority, now: world.now, log: world.log });
+    scope.use(proxy);
+    Object.assign(environment, interceptEnvironment(proxy, trust.files.caFile));
+  }
   const stack = scope.move();
   const close = () => stack.disposeAsync();
   return {
@@ -77,7 +99,8 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
       return endpoint;
     },
     playing,
-    environment: Object.assign({}, ...playing.map(({ standIn, address }) => standIn.environment(address))),
+    environment,
+    certificatesEndAt: trust?.authority.expiresAt ?? null,
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -91,26 +114,17 @@ interface Trust {
   readonly files: TrustFiles;
 }
 
-async function openTrust(scope: AsyncDisposableStack): Promise<Trust> {
+/** @param hosts  those to answer for under their real names; null when nothing is intercepted */
+async function openTrust(scope: AsyncDisposableStack, hosts: readonly string[] | null): Promise<Trust> {
   // By the machine's clock, not the sandbox's: clients judge certificates by theirs.
-  const authority = await openCertificateAuthority({ hosts: [], at: new Date() });
-  return { authority, files: scope.use(await writeTrustFiles(authority.pem, true)) };
+  const authority = await openCertificateAuthority({ hosts: hosts ?? [], at: new Date() });
+  return { authority, files: scope.use(await writeTrustFiles(authority.pem, hosts === null)) };
 }
 
 async function serverOf(standIn: StandIn, trust: Trust | null): Promise<Server> {
-  const listener = (request: IncomingMessage, response: ServerResponse): void => {
-    // A caller that went away in the middle has nobody to answer.
-    serve(request, response, standIn).catch(() => response.destroy());
-  };
   return trust === null
-    ? createServer(listener)
-    : createTlsServer(await trust.authority.certificateFor(...loopbackNames), listener);
-}
-
-async function serve(request: IncomingMessage, response: ServerResponse, standIn: StandIn): Promise<void> {
-  const answer = await standIn.answer(await readCall(request));
-  response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) });
-  response.end(request.method === 'HEAD' ? undefined : answer.body);
+    ? createServer(requestListener(standIn))
+    : createTlsServer(await trust.authority.certificateFor(...loopbackNames), requestListener(standIn));
 }
 
 async function listen(server: Server, port: number, about: { id: string; title: string }): Promise<number> {
@@ -130,11 +144,4 @@ async function listen(server: Server, port: number, about: { id: string; title: 
       { cause: error },
     );
   }
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
