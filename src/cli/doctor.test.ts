@@ -48,3 +48,105 @@ describe('hallpass doctor', () => {
     expect(await findingsFor(aws)).toContainEqual(expect.objectContaining({ check: 'identity', state: 'problem' }));
   });
 });
+
+describe('hallpass doctor --platform', () => {
+  const role = 'arn:aws:iam::111122223333:role/payments';
+  const subjectOf = (phase: string) =>
+    `organization:acme:project:Default Project:workspace:payments-prod:run_phase:${phase}`;
+
+  /** A trust policy for one subject, written beside the `hallpass.yaml`. */
+  function policyFor(subject: string): string {
+    return JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: { Federated: 'arn:aws:iam::111122223333:oidc-provider/127.0.0.1:9' },
+          Action: 'sts:AssumeRoleWithWebIdentity',
+          Condition: {
+            StringEquals: { '127.0.0.1:9:aud': 'aws.workload.identity', '127.0.0.1:9:sub': subject },
+          },
+        },
+      ],
+    });
+  }
+
+  async function reportFor(
+    variables: Readonly<Record<string, string>>,
+    flags: readonly string[],
+    trust: string | null = null,
+  ) {
+    const cli = testCli();
+    const file = { variables };
+    writeFileSync(join(cli.work, 'hallpass.yaml'), JSON.stringify(file));
+    if (trust !== null) writeFileSync(join(cli.work, 'trust.json'), trust);
+    const names = ['--issuer', 'http://127.0.0.1:9', '--organization', 'acme', '--workspace', 'payments-prod'];
+    return cli.run(['doctor', ...names, ...flags, ...(trust === null ? [] : ['--trust', 'trust.json'])]);
+  }
+
+  it('says what is set, which token is sent, and that loopback is not to be reached', async () => {
+    const { code, stdout } = await reportFor(aws, ['--platform', 'aws', '--phase', 'plan', '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      platforms: [
+        {
+          platform: 'aws',
+          tag: null,
+          phase: 'plan',
+          settings: [
+            { name: 'TFC_AWS_RUN_ROLE_ARN', value: role },
+            { name: 'TFC_AWS_WORKLOAD_IDENTITY_AUDIENCE', value: 'aws.workload.identity', source: null },
+          ],
+          offered: role,
+          claims: { sub: subjectOf('plan'), aud: 'aws.workload.identity' },
+          issuer: { url: 'http://127.0.0.1:9', usable: false },
+          trust: null,
+        },
+      ],
+    });
+  });
+
+  it('judges the document of the platform for each phase, without asking the platform', async () => {
+    const { stdout } = await reportFor(aws, ['--platform', 'aws', '--json'], policyFor(subjectOf('plan')));
+    const { platforms } = JSON.parse(stdout) as { platforms: { phase: string; trust: { allowed: boolean } }[] };
+    expect(platforms.map(({ phase, trust }) => [phase, trust.allowed])).toEqual([
+      ['plan', true],
+      ['apply', false],
+    ]);
+  });
+
+  it('shows people every check, and the words of the platform', async () => {
+    const { code, stdout } = await reportFor(aws, ['--platform', 'aws'], policyFor(subjectOf('plan')));
+    expect(code).toBe(1);
+    expect(stdout).toContain(`✓ accepted as ${role}`);
+    expect(stdout).toContain('✗ refused: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity');
+    expect(stdout).toContain(subjectOf('apply'));
+  });
+
+  it('names every name that was tried when a setting is missing', async () => {
+    const { code, stdout } = await reportFor({ TFC_AWS_PROVIDER_AUTH_AUDIT: 'true' }, ['--platform', 'aws']);
+    expect(code).toBe(1);
+    expect(stdout).toContain('aws, tag AUDIT, plan phase');
+    expect(stdout).toContain('TFC_AWS_RUN_ROLE_ARN_AUDIT is not set');
+  });
+
+  it.each([
+    ['a platform that is not switched on', {}, ['--platform', 'aws'], null, 'AWS is not switched on'],
+    ['a platform that is not there', aws, ['--platform', 'gpc'], null, 'aws'],
+    ['a document without a platform', aws, [], '{}', '--trust needs --platform'],
+  ] as const)('refuses %s', async (_, variables, flags, trust, words) => {
+    const { code, stderr } = await reportFor(variables, flags, trust);
+    expect(code).toBe(2);
+    expect(stderr).toContain(words);
+  });
+
+  it('says where a document is wrong, and that one is not there', async () => {
+    const wrong = await reportFor(aws, ['--platform', 'aws'], '{\n  "Statement": [{ "Efect": "Allow" }]\n}');
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('line 2');
+    const missing = await reportFor(aws, ['--platform', 'aws', '--trust', 'nowhere.json']);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain('cannot be read: ENOENT');
+  });
+});

@@ -1,4 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
+import { UsageError } from '../domain/errors.ts';
 import { jsonText } from '../domain/json.ts';
 import type { WorkloadFlags, WorkloadSettings } from '../settings/workload.ts';
 import { resolveWorkload } from '../settings/workload.ts';
@@ -20,12 +21,19 @@ import { checkIsolation } from './doctor/isolation.ts';
 import { processRows, workloadRows, type SettingRow } from './doctor/settings-rows.ts';
 import { platformName, refusalText } from './explain.ts';
 import { openWorkload } from './open-workload.ts';
+import { platforms } from '../platforms/index.ts';
 import { addWorkloadOptions } from './workload-options.ts';
 
 const help = `
 Examples:
   hallpass doctor                  what is set, from where, and what holds on this machine
   hallpass doctor --phase plan     and whether each platform accepts a token of the plan phase
+  hallpass doctor --platform aws --trust trust-policy.json
+                                   what one platform will say, by its own document, without asking it
+
+Documents for --trust:
+${platforms.map(({ id, trust }) => `  ${id.padEnd(11)} ${trust?.document}`).join('\n')}
+Where each phase has a document of its own, name the phase too.
 
 Exit codes: 0 all is well, 1 something is refused or will fail, 2 wrong usage.
 `;
@@ -36,13 +44,50 @@ export const command: CommandFactory = (context) =>
     new Command('doctor')
       .description('Show the settings in force, check this machine, and ask the platforms why they refuse.')
       .addOption(new Option('--phase <phase>', 'try the exchanges of this phase').choices(phases))
+      .addOption(
+        new Option('--platform <name>', 'say what this platform will say to our token').choices(
+          platforms.map(({ id }) => id),
+        ),
+      )
+      .option('--trust <file>', "with --platform: the platform's own trust document, to be judged")
       .option('--json', 'print one JSON object')
       .addHelpText('after', help),
-  ).action(async ({ phase, json, ...flags }) => {
+  ).action(async ({ phase, platform, trust, json, ...flags }) => {
+    if (trust !== undefined && platform === undefined) {
+      throw new UsageError({ what: '--trust needs --platform', mend: 'say whose document it is: --platform aws' });
+    }
+    if (platform !== undefined) {
+      await reportPlatform(context, flags, { id: platform, phase: phase ?? null, trustFile: trust ?? null, json });
+      return;
+    }
     const report = await examine(context, flags, phase ?? null);
     context.stdout.write(json ? jsonText(report) : reportText(report, phase ?? null));
     context.exit(report.ok ? 0 : 1);
   });
+
+interface AskedPlatform {
+  readonly id: string;
+  readonly phase: Phase | null;
+  readonly trustFile: string | null;
+  readonly json: true | undefined;
+}
+
+async function reportPlatform(context: CliContext, flags: WorkloadFlags, asked: AskedPlatform): Promise<void> {
+  await using open = await openWorkload(context, flags);
+  const { examinePlatform, isWellWith, platformReportText } = await import('./doctor/platform-report.ts');
+  const reports = await examinePlatform(context, open, {
+    ...asked,
+    phases: asked.phase === null ? phases : [asked.phase],
+  });
+  const exchanges = asked.phase === null ? null : await tryExchanges(context, open, asked.phase, asked.id);
+  const ok = reports.every(isWellWith) && isWell([], exchanges);
+  const text = [
+    ...reports.map(platformReportText),
+    ...(exchanges ?? []).map((exchange) => `${exchangeText(exchange)}\n`),
+  ].join('\n');
+  context.stdout.write(asked.json ? jsonText({ ok, platforms: reports, exchanges }) : text);
+  context.exit(ok ? 0 : 1);
+}
 
 interface Report {
   /** False when something is refused or will fail. */
@@ -70,7 +115,7 @@ async function examine(context: CliContext, flags: WorkloadFlags, phase: Phase |
     findings.push(
       ...(await looked('exchange', async () => {
         await using open = await openWorkload(context, flags);
-        exchanges = await tryExchanges(context, open, phase);
+        exchanges = await tryExchanges(context, open, phase, null);
         return [];
       })),
     );

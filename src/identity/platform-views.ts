@@ -2,6 +2,8 @@ import { isLoopbackIssuer } from './issuer-url.ts';
 
 /** What a platform will think of an issuer URL. */
 export interface PlatformView {
+  /** Of the platform's folder: `aws`, … */
+  readonly id: string;
   readonly platform: string;
   readonly usable: boolean;
   /** Why not, or what it takes. */
@@ -15,6 +17,7 @@ interface UrlFacts {
 }
 
 interface PlatformRules {
+  readonly id: string;
   readonly platform: string;
   readonly obstacles: readonly (readonly [(facts: UrlFacts) => boolean, string])[];
   readonly note: string;
@@ -30,6 +33,7 @@ const hidden = ({ isReachable }: UrlFacts): boolean => !isReachable;
  */
 const rules: readonly PlatformRules[] = [
   {
+    id: 'aws',
     platform: 'AWS',
     obstacles: [
       [notHttps, 'it takes https only'],
@@ -40,11 +44,13 @@ const rules: readonly PlatformRules[] = [
     note: 'takes any certificate of a public CA; for another one the provider needs its thumbprint',
   },
   {
+    id: 'gcp',
     platform: 'Google Cloud',
     obstacles: [[notHttps, 'it takes https only']],
     note: 'fetches from the internet with a public certificate, or takes the key set by upload (then again after each rotation)',
   },
   {
+    id: 'azure',
     platform: 'Azure',
     obstacles: [
       [notHttps, 'it takes https only'],
@@ -53,6 +59,7 @@ const rules: readonly PlatformRules[] = [
     note: 'needs a certificate of a public CA',
   },
   {
+    id: 'hcp',
     platform: 'HCP',
     obstacles: [
       [notHttps, 'it takes https only'],
@@ -61,11 +68,13 @@ const rules: readonly PlatformRules[] = [
     note: 'needs a certificate of a public CA',
   },
   {
+    id: 'vault',
     platform: 'Vault and OpenBao',
     obstacles: [],
     note: 'only the Vault server must reach the URL; a private CA goes into oidc_discovery_ca_pem',
   },
   {
+    id: 'kubernetes',
     platform: 'Kubernetes',
     obstacles: [[notHttps, 'it takes https only']],
     note: 'only the API server must reach the URL; a private CA goes into its configuration',
@@ -75,9 +84,9 @@ const rules: readonly PlatformRules[] = [
 /** Says for every platform whether it can use an issuer URL. Pure: looks at the URL, not at the network. */
 export function platformViews(issuer: string): readonly PlatformView[] {
   const facts: UrlFacts = { text: issuer, url: new URL(issuer), isReachable: isPublic(issuer) };
-  return rules.map(({ platform, obstacles, note }) => {
+  return rules.map(({ id, platform, obstacles, note }) => {
     const found = obstacles.filter(([stands]) => stands(facts)).map(([, what]) => what);
-    return { platform, usable: found.length === 0, notes: found.length === 0 ? [note] : found };
+    return { id, platform, usable: found.length === 0, notes: found.length === 0 ? [note] : found };
   });
 }
 

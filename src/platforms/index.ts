@@ -1,5 +1,7 @@
+export type { Platform, TrustAnswer } from './platform.ts';
 export { platforms } from './registry.ts';
 export {
+  configurationsInForce,
   configuredPlatforms,
   conflictingVariables,
   ineffectiveVariables,

@@ -1,4 +1,6 @@
 import type { CredentialRequest, CredentialSet, PlatformIo, SecretFile } from '../domain/credential.ts';
+import type { Claims } from '../domain/token.ts';
+import type { Verdict } from '../domain/trust.ts';
 import type { VariableReader, VariableTable } from './variables.ts';
 
 /** A credential set and the configuration it belongs to. */
@@ -14,12 +16,39 @@ export interface SharedFiles {
   readonly files: readonly SecretFile[];
 }
 
+/** What a trust document is asked. */
+export interface TrustQuestion {
+  readonly claims: Claims;
+  readonly at: Date;
+  /** What the token is offered to, as in {@link CredentialRequest.offered}: a role, a service account … */
+  readonly offered: string | null;
+}
+
+/** What a platform would say to a token, from its own trust document. */
+export interface TrustAnswer extends Verdict {
+  /** The platform's own error; null when the token is accepted. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** Why not, in sentences with both values; empty when it is accepted. */
+  readonly reasons: readonly string[];
+  /** Whom the platform takes the token for, in its own terms; null when it is refused. */
+  readonly identity: string | null;
+}
+
+/** A platform's native trust document, judged without asking the platform. */
+export interface TrustFormat {
+  /** What the document is and how to get it, for people. */
+  readonly document: string;
+  /** @throws {TrustDocumentError} when the platform would refuse the document, with line and column */
+  judge(document: string, question: TrustQuestion): Promise<TrustAnswer>;
+}
+
 /** A relying party: one folder each, listed once in `registry.ts`. */
 export interface Platform extends VariableTable {
   /** Whether a short token may be renewed into its file. */
   readonly rereadsToken: boolean;
   /** Names that a user should not set beside this platform: they win over what Hallpass sets, or contradict it. */
   readonly conflicts: readonly string[];
+  readonly trust?: TrustFormat;
   /** Pure: variables → a checked request; the reader is bound to one tag and phase. */
   request(read: VariableReader): CredentialRequest;
   /**

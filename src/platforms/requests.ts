@@ -4,6 +4,7 @@ import { nearest } from '../domain/nearest.ts';
 import type { Phase } from '../domain/workload.ts';
 import { laterPlatforms, otherNames } from './known-variables.ts';
 import { manualRequests, manualVariables } from './manual.ts';
+import type { Platform } from './platform.ts';
 import { platforms } from './registry.ts';
 import {
   baseNames,
@@ -138,5 +139,51 @@ export function conflictingVariables(names: Iterable<string>, configured: Readon
         mend: `remove ${name}, unless that is what you want`,
       },
     ];
+  });
+}
+
+/** One setting of a configuration as it counts in a phase. */
+export interface SettingInForce {
+  /** The main name, such as `TFC_AWS_RUN_ROLE_ARN`. */
+  readonly name: string;
+  /** Null when it stands nowhere and has no default. */
+  readonly value: string | null;
+  /** The variable that gave the value; null for a built-in default. */
+  readonly variable: string | null;
+}
+
+/** One configuration of one platform in one phase: what is set, and the request that it makes, or why it makes none. */
+export interface ConfigurationInForce {
+  readonly tag: string | null;
+  readonly settings: readonly SettingInForce[];
+  readonly request: CredentialRequest | null;
+  readonly problem: Problem | null;
+}
+
+/** The configurations of one platform as they count in a phase, for those who show them. Pure. */
+export function configurationsInForce(
+  platform: Platform,
+  variables: WorkloadVariables,
+  phase: Phase,
+  where: { workspace: string },
+): readonly ConfigurationInForce[] {
+  return configuredTags(platform, variables).map((tag) => {
+    const read = variableReader(platform, variables, { tag, phase, workspace: where.workspace });
+    const specs = platform.variables.filter((spec) => !spec.isSwitch);
+    try {
+      return {
+        tag,
+        settings: specs.map((spec) => {
+          const found = read.optional(spec.name);
+          const name = fullName(platform, spec, spec.perPhase ? 'RUN' : null, { tag });
+          return { name, value: found?.value ?? null, variable: found?.variable ?? null };
+        }),
+        request: platform.request(read),
+        problem: null,
+      };
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      return { tag, settings: [], request: null, problem: error.problem };
+    }
   });
 }

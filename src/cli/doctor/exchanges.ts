@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { exchangeRefused } from '../../audit/event-members.ts';
 import type { CredentialRequest, PlatformIo, Refusal } from '../../domain/credential.ts';
 import type { Lease } from '../../domain/lease.ts';
-import type { Claims } from '../../domain/token.ts';
+import type { Claims, IdentityToken } from '../../domain/token.ts';
 import { sessionNameOf, type Phase } from '../../domain/workload.ts';
 import { isAllowed } from '../../environment/allow-list.ts';
 import type { CliContext } from '../context.ts';
@@ -24,14 +24,26 @@ export interface ExchangeResult {
 /** A token for a question only. */
 const lifetimeSeconds = 60;
 
+/** The claims of a token as this phase would send it; the token itself goes nowhere. */
+export async function claimsForQuestion(open: OpenWorkload, lease: Lease, request: CredentialRequest): Promise<Claims> {
+  return (await mintForQuestion(open, lease, request)).claims;
+}
+
+async function mintForQuestion(open: OpenWorkload, lease: Lease, request: CredentialRequest): Promise<IdentityToken> {
+  const { platform, tag, audience, offered } = request;
+  return open.issuer.mint({ lease, audience, purpose: { platform, tag, offered }, lifetimeSeconds });
+}
+
 /** Tries each configuration's exchange once, as the command of this phase would; what comes back is thrown away. */
 export async function tryExchanges(
   context: CliContext,
   open: OpenWorkload,
   phase: Phase,
+  platform: string | null,
 ): Promise<readonly ExchangeResult[]> {
   const lease = open.leaseFor(phase);
-  return Promise.all(requestsOf(open, phase).map((request) => tryExchange(context, open, { lease, request })));
+  const requests = requestsOf(open, phase).filter((request) => platform === null || request.platform === platform);
+  return Promise.all(requests.map((request) => tryExchange(context, open, { lease, request })));
 }
 
 async function tryExchange(
@@ -40,7 +52,7 @@ async function tryExchange(
   { lease, request }: { lease: Lease; request: CredentialRequest },
 ): Promise<ExchangeResult> {
   const { platform, tag, audience, offered } = request;
-  const token = await open.issuer.mint({ lease, audience, purpose: { platform, tag, offered }, lifetimeSeconds });
+  const token = await mintForQuestion(open, lease, request);
   const about = { platform, tag, audience, offered, claims: token.claims };
   if (request.explain === undefined) return { ...about, state: 'not_tried', refusal: null };
   const seen = watchedFetch(context.fetch);

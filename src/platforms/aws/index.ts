@@ -23,6 +23,10 @@ export const aws: Platform = {
     'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
     'AWS_CONTAINER_CREDENTIALS_FULL_URI',
   ],
+  trust: {
+    document: "the role's trust policy: aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument",
+    judge: async (document, question) => (await import('./trust-answer.ts')).judgeAwsTrust(document, question),
+  },
   request: (read) => requestFor(configureAws(read), read.tag),
   together: renderAwsTogether,
 };
