@@ -49,41 +49,41 @@ describe('hallpass doctor', () => {
   });
 });
 
-describe('hallpass doctor --platform', () => {
-  const role = 'arn:aws:iam::111122223333:role/payments';
-  const subjectOf = (phase: string) =>
-    `organization:acme:project:Default Project:workspace:payments-prod:run_phase:${phase}`;
+const role = 'arn:aws:iam::111122223333:role/payments';
+const subjectOf = (phase: string) =>
+  `organization:acme:project:Default Project:workspace:payments-prod:run_phase:${phase}`;
 
-  /** A trust policy for one subject, written beside the `hallpass.yaml`. */
-  function policyFor(subject: string): string {
-    return JSON.stringify({
-      Version: '2012-10-17',
-      Statement: [
-        {
-          Effect: 'Allow',
-          Principal: { Federated: 'arn:aws:iam::111122223333:oidc-provider/127.0.0.1:9' },
-          Action: 'sts:AssumeRoleWithWebIdentity',
-          Condition: {
-            StringEquals: { '127.0.0.1:9:aud': 'aws.workload.identity', '127.0.0.1:9:sub': subject },
-          },
+/** A trust policy for one subject, written beside the `hallpass.yaml`. */
+function policyFor(subject: string): string {
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: { Federated: 'arn:aws:iam::111122223333:oidc-provider/127.0.0.1:9' },
+        Action: 'sts:AssumeRoleWithWebIdentity',
+        Condition: {
+          StringEquals: { '127.0.0.1:9:aud': 'aws.workload.identity', '127.0.0.1:9:sub': subject },
         },
-      ],
-    });
-  }
+      },
+    ],
+  });
+}
 
-  async function reportFor(
-    variables: Readonly<Record<string, string>>,
-    flags: readonly string[],
-    trust: string | null = null,
-  ) {
-    const cli = testCli();
-    const file = { variables };
-    writeFileSync(join(cli.work, 'hallpass.yaml'), JSON.stringify(file));
-    if (trust !== null) writeFileSync(join(cli.work, 'trust.json'), trust);
-    const names = ['--issuer', 'http://127.0.0.1:9', '--organization', 'acme', '--workspace', 'payments-prod'];
-    return cli.run(['doctor', ...names, ...flags, ...(trust === null ? [] : ['--trust', 'trust.json'])]);
-  }
+async function reportFor(
+  variables: Readonly<Record<string, string>>,
+  flags: readonly string[],
+  trust: string | null = null,
+) {
+  const cli = testCli();
+  const file = { variables };
+  writeFileSync(join(cli.work, 'hallpass.yaml'), JSON.stringify(file));
+  if (trust !== null) writeFileSync(join(cli.work, 'trust.json'), trust);
+  const names = ['--issuer', 'http://127.0.0.1:9', '--organization', 'acme', '--workspace', 'payments-prod'];
+  return cli.run(['doctor', ...names, ...flags, ...(trust === null ? [] : ['--trust', 'trust.json'])]);
+}
 
+describe('hallpass doctor --platform', () => {
   it('says what is set, which token is sent, and that loopback is not to be reached', async () => {
     const { code, stdout } = await reportFor(aws, ['--platform', 'aws', '--phase', 'plan', '--json']);
     expect(code).toBe(1);
