@@ -28,6 +28,8 @@ export interface StoryChanges {
   readonly aws?: (issuer: string) => Readonly<Record<string, unknown>>;
   /** Members of `hallpass.yaml`. */
   readonly file?: Readonly<Record<string, unknown>>;
+  /** Whether clients find the stand-in under AWS' own names; its variables then stand in the environment, as a user has them. */
+  readonly isIntercepting?: true;
   /** Variables of Hallpass' own environment, besides the usual ones. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -91,7 +93,7 @@ export async function openAwsStory(
   const workDirectory = join(directory, 'work');
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
-  const base = {
+  const base: Record<string, string> & Record<'HOME' | 'HALLPASS_DATA_DIR' | 'HALLPASS_KEK_FILE', string> = {
     HOME: join(directory, 'home'),
     HALLPASS_DATA_DIR: join(directory, 'data'),
     HALLPASS_KEK_FILE: join(directory, 'kek'),
@@ -115,11 +117,13 @@ export async function openAwsStory(
     await start(['issuer', 'serve', '--listen', `127.0.0.1:${port}`]);
     const config = join(directory, 'sandbox.yaml');
     writeFileSync(config, sandboxConfig(issuer, changes));
-    const sandbox = await start(['sandbox', '--config', config, '--json']);
+    const flags = changes.isIntercepting ? ['--intercept'] : [];
+    const sandbox = await start(['sandbox', '--config', config, '--json', ...flags]);
     const { endpoints, environment } = JSON.parse(sandbox.firstLine) as {
       endpoints: { aws: string };
       environment: Record<string, string>;
     };
+    if (changes.isIntercepting) Object.assign(base, environment);
     writeFileSync(
       join(workDirectory, 'hallpass.yaml'),
       JSON.stringify({
@@ -129,7 +133,7 @@ export async function openAwsStory(
         workspace: 'payments-prod',
         ...changes.file,
         variables: {
-          ...environment,
+          ...(changes.isIntercepting ? {} : environment),
           TFC_AWS_PROVIDER_AUTH: 'true',
           TFC_AWS_PLAN_ROLE_ARN: planRole,
           TFC_AWS_APPLY_ROLE_ARN: applyRole,

@@ -27,6 +27,9 @@ const finders = {
   wrk: () => onPath('wrk'),
   setpriv: () => onPath('setpriv'),
   expect: () => onPath('expect'),
+  curl: () => onPath('curl'),
+  kubectl: () => onPath('kubectl'),
+  'python-kubernetes': () => pythonModule('kubernetes'),
 } as const satisfies Record<string, () => Found>;
 
 const found = new Map<ProgramName, Found>();
