@@ -18,6 +18,7 @@ import {
 import { tryExchanges, type ExchangeResult } from './doctor/exchanges.ts';
 import { looked, type Finding } from './doctor/finding.ts';
 import { checkIsolation } from './doctor/isolation.ts';
+import { checkSandboxLeftovers } from './doctor/sandbox-leftovers.ts';
 import { processRows, workloadRows, type SettingRow } from './doctor/settings-rows.ts';
 import { platformName, refusalText } from './explain.ts';
 import { openWorkload } from './open-workload.ts';
@@ -132,6 +133,7 @@ async function machineFindings(context: CliContext): Promise<readonly Finding[]>
     ['isolation', () => checkIsolation(context)],
     ['terraform', () => checkTerraform(context)],
     ['variables', () => checkDetours(context)],
+    ['variables', () => checkSandboxLeftovers(context)],
   ];
   return (await Promise.all(checks.map(([name, check]) => looked(name, check)))).flat();
 }

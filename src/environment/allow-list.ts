@@ -24,7 +24,17 @@ const allowed: readonly { readonly about: string; readonly names: readonly strin
   },
   {
     about: 'proxies',
-    names: ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'all_proxy'],
+    names: [
+      'HTTP_PROXY',
+      'HTTPS_PROXY',
+      'NO_PROXY',
+      'ALL_PROXY',
+      'http_proxy',
+      'https_proxy',
+      'no_proxy',
+      'all_proxy',
+      'NODE_USE_ENV_PROXY',
+    ],
   },
   {
     about: 'certificate authorities',

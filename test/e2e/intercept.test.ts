@@ -19,10 +19,10 @@ const planArn = `arn:aws:sts::${account}:assumed-role/payments-plan/`;
 const inPhase = (phase: 'plan' | 'apply', command: readonly string[], env = {}): Promise<ChildResult> =>
   story.hallpass(['exec', '--phase', phase, '--', ...command], { env: { AWS_DEFAULT_REGION: 'eu-west-1', ...env } });
 
-describeWith(['aws'], 'the AWS CLI under --intercept', () => {
-  const aws = (phase: 'plan' | 'apply', ...args: string[]): Promise<ChildResult> =>
-    inPhase(phase, [requireProgram('aws'), ...args, '--output', 'json']);
+const aws = (phase: 'plan' | 'apply', ...args: string[]): Promise<ChildResult> =>
+  inPhase(phase, [requireProgram('aws'), ...args, '--output', 'json']);
 
+describeWith(['aws'], 'the AWS CLI under --intercept', () => {
   it('exchanges at sts.REGION.amazonaws.com and asks there who it is', async () => {
     const { stdout, stderr } = await aws('plan', 'sts', 'get-caller-identity', '--debug');
     expect(JSON.parse(stdout)).toMatchObject({ Arn: expect.stringContaining(planArn) });
@@ -52,7 +52,7 @@ print(boto3.client('sts').get_caller_identity()['Arn'])
 print(boto3.client('ssm', region_name='us-east-1').get_parameter(Name='/payments/region')['Parameter']['Value'])
 `;
     const { stdout, stderr } = await inPhase('plan', [requireProgram('python-boto3'), '-c', code]);
-    expect(stdout, stderr).toContain(planArn);
+    expect(stdout + stderr).toContain(planArn);
     expect(stdout).toContain('eu-north-1');
   });
 });
@@ -86,10 +86,10 @@ output "me" { value = data.aws_caller_identity.me.arn }
       story.hallpass(['exec', '--', 'terraform', ...args], { env });
     expect(await terraform('init', '-no-color')).toMatchObject({ code: 0 });
     const planned = await terraform('plan', '-no-color');
-    expect(planned.stdout, planned.stderr).toContain(planArn);
+    expect(planned.stdout + planned.stderr).toContain(planArn);
     // The plan role may not write.
     const applied = await terraform('apply', '-auto-approve', '-no-color');
-    expect(applied.stdout, applied.stderr).toContain('Apply complete! Resources: 1 added');
+    expect(applied.stdout + applied.stderr).toContain('Apply complete! Resources: 1 added');
   });
 });
 
@@ -98,7 +98,7 @@ describeWith(['curl'], 'the proxy', () => {
     const ask = (...args: string[]): Promise<ChildResult> =>
       run(requireProgram('curl'), ['--silent', '--show-error', '--max-time', '20', ...args], { env: { ...story.env } });
     const sts = await ask('https://sts.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15');
-    expect(sts.stdout, sts.stderr).toContain('MissingAuthenticationToken');
+    expect(sts.stdout + sts.stderr).toContain('MissingAuthenticationToken');
     for (const elsewhere of ['https://s3.amazonaws.com/', 'https://example.com/', 'https://sts.amazonaws.com:8443/'])
       expect((await ask(elsewhere)).stderr).toContain('response 403');
     const stranger = await ask(
