@@ -74,17 +74,60 @@ describe('hallpass init', () => {
 
   it('overwrites nothing, and names all that is there', async () => {
     const { call, work } = machine();
-    writeFileSync(join(work, 'hallpass.yaml'), 'mine\n');
+    const written = `issuer: ${issuer}\norganization: acme\nworkspace: payments-prod\n`;
+    writeFileSync(join(work, 'hallpass.yaml'), written);
     mkdirSync(join(work, 'hallpass-aws'));
     writeFileSync(join(work, 'hallpass-aws/outputs.tf'), '# mine\n');
     const { code, stderr } = await call([...initFlags, '--yes']);
     expect(code).toBe(1);
-    expect(stderr).toContain('hallpass.yaml, hallpass-aws/outputs.tf are there already');
-    expect(readFileSync(join(work, 'hallpass.yaml'), 'utf8')).toBe('mine\n');
+    expect(stderr).toContain('hallpass-aws/outputs.tf is there already');
+    expect(readFileSync(join(work, 'hallpass.yaml'), 'utf8')).toBe(written);
     expect(readdirSync(join(work, 'hallpass-aws'))).toEqual(['outputs.tf']);
   });
 
-  it('warns of an issuer that AWS cannot use', async () => {
+  it('writes the side of a further platform, and leaves hallpass.yaml to its owner', async () => {
+    const { call, work } = machine();
+    expect((await call([...initFlags, '--yes'])).code).toBe(0);
+    const before = readFileSync(join(work, 'hallpass.yaml'), 'utf8');
+    const made = await call(['init', '--platform', 'vault', '--vault-addr', 'https://vault.example.com:8200']);
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    expect(made.stdout).toContain('Add under "variables" in hallpass.yaml:');
+    expect(made.stdout).toContain('TFC_VAULT_ADDR: https://vault.example.com:8200');
+    expect(readFileSync(join(work, 'hallpass.yaml'), 'utf8')).toBe(before);
+    expect(readdirSync(work).sort()).toEqual(['hallpass-aws', 'hallpass-vault', 'hallpass.yaml']);
+    const other = await call(['init', '--platform', 'kubernetes', '--workspace', 'billing']);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toContain('--workspace is "billing", but hallpass.yaml says "payments-prod"');
+    expect(readdirSync(work)).not.toContain('hallpass-kubernetes');
+  });
+
+  it('does not allow a hallpass.yaml that it has not written', async () => {
+    const { call, work } = machine();
+    writeFileSync(join(work, 'hallpass.yaml'), `issuer: ${issuer}\norganization: acme\nworkspace: payments-prod\n`);
+    expect((await call(['init', '--platform', 'kubernetes'])).code).toBe(0);
+    const minted = await call(['token', 'mint', '--audience', 'a', '--phase', 'plan']);
+    expect(minted.code).toBe(1);
+    expect(minted.stderr).toContain('hallpass allow');
+  });
+
+  it('writes several platforms at once, each with an audience of its own', async () => {
+    const { call, work } = machine();
+    const two = ['--platform', 'aws', 'kubernetes'];
+    const shared = await call([...initFlags, ...two, '--audience', 'one-for-all']);
+    expect(shared.code).toBe(2);
+    expect(shared.stderr).toContain('each relying party should have its own');
+    expect(readdirSync(work)).toEqual([]);
+    expect((await call([...initFlags, ...two])).code).toBe(0);
+    expect(readdirSync(work).sort()).toEqual(['hallpass-aws', 'hallpass-kubernetes', 'hallpass.yaml']);
+  });
+
+  it('refuses a platform that it does not know', async () => {
+    const { code, stderr } = await machine().call([...initFlags, '--platform', 'gpc']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('aws, gcp, azure, vault, kubernetes');
+  });
+
+  it('warns of an issuer that no platform can reach', async () => {
     const loopback = await machine().call([...initFlags, '--issuer', 'http://127.0.0.1:8123']);
     expect(loopback.code).toBe(0);
     expect(loopback.stderr).toContain('warning: http://127.0.0.1:8123 is on this machine only');
@@ -104,9 +147,14 @@ describe('hallpass init', () => {
 });
 
 /** Runs terraform in `hallpass-aws` as an administrator of the moto account would. */
-async function terraform(place: Machine, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+async function terraform(
+  place: Machine,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  directory = 'hallpass-aws',
+) {
   const result = await run(requireProgram('terraform'), args, {
-    cwd: join(place.work, 'hallpass-aws'),
+    cwd: join(place.work, directory),
     env: { ...terraformCliConfig(join(place.root, 'rc')).env, ...env },
   });
   if (result.code !== 0) throw new Error(`terraform ${args.join(' ')}: ${result.stdout}${result.stderr}`);
@@ -128,6 +176,24 @@ describeWith(['terraform', 'aws-provider'], 'the Terraform code of hallpass init
     await terraform(place, ['fmt', '-check', '-diff']);
     await terraform(place, ['init', '-no-color']);
     expect(await terraform(place, ['validate', '-no-color'])).toContain('The configuration is valid');
+  });
+});
+
+/** Their providers are in no package registry: here the form alone is looked at. */
+describeWith(['terraform'], 'the Terraform code of hallpass init for other platforms', () => {
+  const guid = '3f2f1e0d-0c0b-4a09-8807-060504030201';
+  it.each([
+    ['gcp', ['--gcp-project', 'acme-payments', '--gcp-project-number', '123456789012', '--audience', 'own']],
+    ['gcp', ['--gcp-project', 'acme-payments', '--gcp-project-number', '123456789012', '--existing-provider']],
+    ['azure', ['--azure-tenant', guid, '--azure-subscription', guid]],
+    ['vault', ['--vault-addr', 'https://vault.example.com:8200', '--vault-namespace', 'team1']],
+    ['vault', ['--vault-addr', 'https://vault.example.com:8200', '--existing-provider']],
+    ['kubernetes', ['--eks-cluster', 'main']],
+  ])('is formatted: %s %j', async (platform, flags) => {
+    const place = machine();
+    const made = await place.call(['init', '--issuer', issuer, ...names, '--platform', platform, ...flags]);
+    expect(made).toMatchObject({ code: 0 });
+    await terraform(place, ['fmt', '-check', '-diff'], {}, `hallpass-${platform}`);
   });
 });
 

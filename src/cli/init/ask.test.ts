@@ -2,9 +2,11 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { CliContext } from '../context.ts';
-import { questions } from './answers.ts';
 import { askMissing } from './ask.ts';
+import { awsSide } from './aws/index.ts';
+import { identityQuestions } from './identity.ts';
 
+const questions = [...identityQuestions, ...awsSide.questions];
 const asked = questions.filter((question) => question.asked);
 
 /** A terminal where somebody types a line each time a question appears. */
@@ -29,7 +31,7 @@ function terminal(lines: readonly string[]) {
 describe('the questions of hallpass init', () => {
   it('are asked in order, with nothing asked that a flag has said', async () => {
     const { context, shown } = terminal(['https://id.example.com\r', '\r', 'web\r', '111122223333\r', '\r']);
-    expect(await askMissing({ organization: 'acme' }, context)).toEqual({
+    expect(await askMissing(questions, { organization: 'acme' }, context)).toEqual({
       organization: 'acme',
       issuer: 'https://id.example.com',
       workspace: 'web',
@@ -41,6 +43,6 @@ describe('the questions of hallpass init', () => {
 
   it('end at Ctrl-C, and nothing is written', async () => {
     const { context } = terminal(['\u0003']);
-    await expect(askMissing({}, context)).rejects.toThrow('cancelled; nothing was written');
+    await expect(askMissing(questions, {}, context)).rejects.toThrow('cancelled; nothing was written');
   });
 });

@@ -1,11 +1,16 @@
 import { AppError } from '../../domain/errors.ts';
 import type { CliContext } from '../context.ts';
-import { type GivenAnswers, type Question, questions } from './answers.ts';
+import type { InitPlatform } from './platform.ts';
+import type { GivenAnswers, Question } from './question.ts';
 
 /** Asks, on a terminal, what no flag said. Optional questions may be left empty. */
-export async function askMissing(given: GivenAnswers, context: CliContext): Promise<GivenAnswers> {
+export async function askMissing(
+  questions: readonly Question[],
+  given: GivenAnswers,
+  context: CliContext,
+): Promise<GivenAnswers> {
   const { isCancel, text } = await import('@clack/prompts');
-  const answers: GivenAnswers = { ...given };
+  const answers: Record<string, string | undefined> = { ...given };
   for (const question of questions) {
     if (!question.asked || answers[question.key] !== undefined) continue;
     const answer = await text({
@@ -15,10 +20,27 @@ export async function askMissing(given: GivenAnswers, context: CliContext): Prom
       input: context.stdin,
       output: context.stdout,
     });
-    if (isCancel(answer)) throw new AppError('command_failed', { what: 'cancelled; nothing was written' });
+    if (isCancel(answer)) throw cancelled();
     if (answer) answers[question.key] = answer;
   }
   return answers;
+}
+
+/** Asks, on a terminal, which platform's side is to be written. */
+export async function askPlatform(platforms: readonly InitPlatform[], context: CliContext): Promise<string> {
+  const { isCancel, select } = await import('@clack/prompts');
+  const answer = await select({
+    message: 'platform',
+    options: platforms.map(({ id, title, about }) => ({ value: id, label: title, hint: about })),
+    input: context.stdin,
+    output: context.stdout,
+  });
+  if (isCancel(answer)) throw cancelled();
+  return answer;
+}
+
+function cancelled(): AppError {
+  return new AppError('command_failed', { what: 'cancelled; nothing was written' });
 }
 
 /** What is wrong with an answer, or undefined. */

@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { AppError } from '../../domain/errors.ts';
+import { requestsFor, unknownVariables } from '../../platforms/index.ts';
 import { readWorkloadFile } from '../../settings/workload-file.ts';
-import { checkedAnswers, type GivenAnswers, questions, roleArn, roleName } from './answers.ts';
 import { complaint } from './ask.ts';
+import { awsAnswers, roleArn, roleName } from './aws/answers.ts';
+import { awsSide } from './aws/index.ts';
 import { hclString } from './hcl.ts';
+import { identityOf, identityQuestions, slug, subject } from './identity.ts';
+import type { InitPlatform, PlatformSide } from './platform.ts';
+import { initPlatforms } from './platforms.ts';
+import { checkedAnswers, unanswered, type GivenAnswers } from './question.ts';
 import { settingsFileText } from './settings-file.ts';
-import { awsFiles } from './terraform-code.ts';
 import { refuseExisting, writeNewFiles } from './write-files.ts';
 
 const given: GivenAnswers = {
@@ -17,14 +22,44 @@ const given: GivenAnswers = {
   organization: 'acme',
   project: 'payments',
   workspace: 'web',
-  awsAccount: '111122223333',
 };
 
-const answers = (more: GivenAnswers = {}) => checkedAnswers({ ...given, ...more }, false, {});
+/** Enough for each platform. */
+const examples: Readonly<Record<string, GivenAnswers>> = {
+  aws: { awsAccount: '111122223333' },
+  gcp: { gcpProject: 'acme-payments', gcpProjectNumber: '123456789012' },
+  azure: {
+    azureTenant: '3f2f1e0d-0c0b-4a09-8807-060504030201',
+    azureSubscription: '11111111-2222-3333-4444-555555555555',
+  },
+  vault: { vaultAddr: 'https://vault.example.com:8200' },
+  kubernetes: {},
+};
 
-function problemOf(more: GivenAnswers) {
+function question(platform: InitPlatform, more: GivenAnswers, environment: Record<string, string> = {}) {
+  const answers = checkedAnswers([...identityQuestions, ...platform.questions], {
+    ...given,
+    ...examples[platform.id],
+    ...more,
+  });
+  return {
+    identity: identityOf(answers),
+    answers,
+    hasProvider: false,
+    audience: more['audience'] ?? null,
+    parentEnvironment: environment,
+  };
+}
+
+const answers = (more: GivenAnswers = {}, environment: Record<string, string> = {}) =>
+  awsAnswers(question(awsSide, more, environment));
+
+const sideOf = (platform: InitPlatform, more: GivenAnswers = {}): PlatformSide =>
+  platform.setUp(question(platform, more));
+
+function problemOf(platform: InitPlatform, more: GivenAnswers) {
   try {
-    answers(more);
+    sideOf(platform, more);
   } catch (error) {
     if (error instanceof AppError) return { code: error.code, ...error.problem };
     throw error;
@@ -32,8 +67,8 @@ function problemOf(more: GivenAnswers) {
   throw new Error('it was accepted');
 }
 
-function question(key: string) {
-  return questions.find((candidate) => candidate.key === key)!;
+function questionOf(key: string) {
+  return [...identityQuestions, ...awsSide.questions].find((candidate) => candidate.key === key)!;
 }
 
 describe('the answers of hallpass init', () => {
@@ -46,40 +81,63 @@ describe('the answers of hallpass init', () => {
       stateBucket: null,
       stateKey: 'web/terraform.tfstate',
     });
-    expect(checkedAnswers(given, false, { AWS_REGION: 'cn-north-1' })).toMatchObject({ partition: 'aws-cn' });
+    expect(answers({}, { AWS_REGION: 'cn-north-1' })).toMatchObject({ partition: 'aws-cn' });
     expect(answers({ region: 'us-gov-west-1' }).partition).toBe('aws-us-gov');
   });
 
   it('are all asked for at once when nobody is at a terminal', () => {
-    expect(() => checkedAnswers({ project: 'x' }, false, {})).toThrow(
-      'hallpass init needs --issuer, --organization, --workspace, --aws-account',
-    );
+    const flags = (platform: InitPlatform) =>
+      unanswered([...identityQuestions, ...platform.questions], { project: 'x' }).map(({ flag }) => flag);
+    expect(flags(awsSide)).toEqual(['--issuer', '--organization', '--workspace', '--aws-account']);
   });
 
   it.each([
-    [{ issuer: 'https://id.example.com/' }, 'issuer_invalid'],
-    [{ issuer: 'http://id.example.com' }, 'issuer_invalid'],
-    [{ workspace: 'web:run_phase:apply' }, 'name_invalid'],
-    [{ organization: 'acme*' }, 'name_invalid'],
-    [{ awsAccount: '1234' }, 'settings_invalid'],
-    [{ awsAccount: '111122223333"' }, 'settings_invalid'],
-    [{ region: 'eu-west-1"' }, 'settings_invalid'],
-    [{ partition: 'aws:' }, 'settings_invalid'],
-    [{ audience: 'a"b' }, 'settings_invalid'],
-    [{ audience: '${x}' }, 'settings_invalid'],
-    [{ stateBucket: 'UPPER' }, 'settings_invalid'],
-    [{ stateBucket: 'a*' }, 'settings_invalid'],
-    [{ stateKey: '*' }, 'settings_invalid'],
-    [{ stateLockTable: 'a/b' }, 'settings_invalid'],
-  ])('are checked: %j', (more, code) => {
-    expect(problemOf(more).code).toBe(code);
+    ['aws', { issuer: 'https://id.example.com/' }, 'issuer_invalid'],
+    ['aws', { issuer: 'http://id.example.com' }, 'issuer_invalid'],
+    ['aws', { workspace: 'web:run_phase:apply' }, 'name_invalid'],
+    ['aws', { organization: 'acme*' }, 'name_invalid'],
+    ['aws', { awsAccount: '1234' }, 'settings_invalid'],
+    ['aws', { awsAccount: '111122223333"' }, 'settings_invalid'],
+    ['aws', { region: 'eu-west-1"' }, 'settings_invalid'],
+    ['aws', { partition: 'aws:' }, 'settings_invalid'],
+    ['aws', { stateBucket: 'UPPER' }, 'settings_invalid'],
+    ['aws', { stateBucket: 'a*' }, 'settings_invalid'],
+    ['aws', { stateKey: '*' }, 'settings_invalid'],
+    ['aws', { stateLockTable: 'a/b' }, 'settings_invalid'],
+    ['gcp', { gcpProject: '123456789012' }, 'settings_invalid'],
+    ['gcp', { gcpProject: 'Acme' }, 'settings_invalid'],
+    ['gcp', { gcpProjectNumber: 'acme-payments' }, 'settings_invalid'],
+    ['gcp', { gcpPool: 'gcp-pool' }, 'settings_invalid'],
+    ['gcp', { gcpProvider: 'a/b/c/d' }, 'settings_invalid'],
+    ['azure', { azureTenant: 'acme.onmicrosoft.com' }, 'settings_invalid'],
+    ['azure', { azureSubscription: '/subscriptions/1' }, 'settings_invalid'],
+    ['vault', { vaultAddr: 'vault.example.com' }, 'settings_invalid'],
+    ['vault', { vaultAddr: 'https://root@vault.example.com' }, 'settings_invalid'],
+    ['vault', { vaultAddr: 'https://vault.example.com/v1' }, 'settings_invalid'],
+    ['vault', { vaultNamespace: '/team1' }, 'settings_invalid'],
+    ['vault', { vaultAuthPath: 'jwt/' }, 'settings_invalid'],
+    ['kubernetes', { kubernetesHost: 'http://k8s.example.com' }, 'settings_invalid'],
+    ['kubernetes', { kubernetesNamespace: 'Web' }, 'settings_invalid'],
+    ['kubernetes', { eksCluster: 'a"b' }, 'settings_invalid'],
+  ])('are checked: %s %j', (id, more, code) => {
+    expect(
+      problemOf(
+        initPlatforms.find((one) => one.id === id)!,
+        more,
+      ).code,
+    ).toBe(code);
   });
 
   it('are checked while they are typed', () => {
-    expect(complaint(question('workspace'), 'web')).toBeUndefined();
-    expect(complaint(question('workspace'), '')).toBe('this is needed');
-    expect(complaint(question('project'), '')).toBeUndefined();
-    expect(complaint(question('awsAccount'), '12')).toContain('an account id has 12 digits');
+    expect(complaint(questionOf('workspace'), 'web')).toBeUndefined();
+    expect(complaint(questionOf('workspace'), '')).toBe('this is needed');
+    expect(complaint(questionOf('project'), '')).toBeUndefined();
+    expect(complaint(questionOf('awsAccount'), '12')).toContain('an account id has 12 digits');
+  });
+
+  it('have one flag each, over all platforms', () => {
+    const keys = [...identityQuestions, ...initPlatforms.flatMap(({ questions }) => questions)].map(({ key }) => key);
+    expect(new Set(keys).size).toBe(keys.length);
   });
 });
 
@@ -128,10 +186,80 @@ describe('HCL strings', () => {
   });
 });
 
+describe('names for a platform', () => {
+  const name = fc.stringMatching(/^[A-Za-z0-9_-]{1,90}$/);
+  const identities = fc.record({ organization: name, project: name, workspace: name }).map((names) => ({
+    issuer: 'https://id.example.com',
+    workspaceId: 'ws-1',
+    ...names,
+  }));
+
+  it('keep to letters, digits and hyphens, within the length', () => {
+    fc.assert(
+      fc.property(identities, fc.integer({ min: 24, max: 100 }), (identity, longest) => {
+        const made = slug(identity, 'apply', longest);
+        expect(made).toMatch(/^[a-z][a-z0-9-]*-apply$/);
+        expect(made.length).toBeLessThanOrEqual(longest);
+        expect(made).not.toContain('--');
+      }),
+    );
+  });
+
+  it('tell workspaces apart that are spelt alike', () => {
+    const [identity] = fc.sample(identities, 1);
+    const one = slug({ ...identity!, workspace: 'a_b' }, 'plan', 30);
+    expect(one).not.toBe(slug({ ...identity!, workspace: 'a-b' }, 'plan', 30));
+    expect(one).not.toBe(slug({ ...identity!, workspace: 'A_b' }, 'plan', 30));
+  });
+});
+
+describe.each(initPlatforms.map((platform) => [platform.id, platform] as const))('the side of %s', (id, platform) => {
+  it('lies in a directory of its own', () => {
+    for (const { path } of sideOf(platform).files)
+      expect(path).toMatch(new RegExp(`^hallpass-${id}/[a-z-]+\\.(tf|yaml)$`));
+  });
+
+  it('names the whole subject or the workspace id of each phase, and no pattern', () => {
+    const { identity } = question(platform, {});
+    const text = sideOf(platform)
+      .files.map((file) => file.text)
+      .join('\n');
+    for (const phase of ['plan', 'apply'] as const) {
+      const names = [subject(identity, phase), `${identity.workspaceId}:${phase}`];
+      expect(names.some((one) => text.includes(one))).toBe(true);
+    }
+    expect(text).not.toMatch(/organization:[^"']*\*/);
+    expect(text).not.toMatch(/StringLike|"glob"|startsWith\(["']organization/);
+  });
+
+  it('switches the platform on in hallpass.yaml, and reads back', () => {
+    const side = sideOf(platform, { audience: 'own/audience' });
+    const file = readWorkloadFile(settingsFileText(question(platform, {}).identity, [side]), '/r/hallpass.yaml');
+    const variables = new Map(
+      [...file.variables].map(([name, { value }]) => [name, value.kind === 'text' ? value.text : value.kind]),
+    );
+    expect(variables.get(`TFC_${id.toUpperCase()}_PROVIDER_AUTH`)).toBe('true');
+    expect(variables.get(`TFC_${id.toUpperCase()}_WORKLOAD_IDENTITY_AUDIENCE`)).toBe('own/audience');
+    expect(unknownVariables(variables)).toEqual([]);
+  });
+
+  it('makes a configuration that Hallpass takes, but for what only the platform can say', () => {
+    const side = sideOf(platform);
+    const variables = new Map([
+      ...side.variables,
+      ...side.later.map(([name]) => [name, '11111111-2222-3333-4444-555555555555'] as const),
+    ]);
+    for (const phase of ['plan', 'apply'] as const) {
+      expect(requestsFor(variables, phase, { workspace: 'web' })).toMatchObject([{ platform: id, tag: null }]);
+    }
+  });
+});
+
 describe('the files of hallpass init', () => {
   it('hold a hallpass.yaml that reads back', () => {
-    const made = answers({ workspace: '0123', organization: 'true', project: 'null', audience: 'aws/111122223333' });
-    const file = readWorkloadFile(settingsFileText(made), '/r/hallpass.yaml');
+    const odd = { workspace: '0123', organization: 'true', project: 'null', audience: 'aws/111122223333' };
+    const made = answers(odd);
+    const file = readWorkloadFile(settingsFileText(made, [sideOf(awsSide, odd)]), '/r/hallpass.yaml');
     expect(file.names).toMatchObject({
       organization: { value: 'true' },
       project: { value: 'null' },
@@ -142,7 +270,8 @@ describe('the files of hallpass init', () => {
   });
 
   it('compare audience and subject exactly, one phase each', () => {
-    const files = new Map(awsFiles(answers({ project: 'Default Project' })).map(({ path, text }) => [path, text]));
+    const { files: written } = sideOf(awsSide, { project: 'Default Project' });
+    const files = new Map(written.map(({ path, text }) => [path, text]));
     for (const phase of ['plan', 'apply']) {
       const text = files.get(`hallpass-aws/${phase}.tf`)!;
       expect(text).toContain(`["organization:acme:project:Default Project:workspace:web:run_phase:${phase}"]`);
@@ -156,7 +285,7 @@ describe('the files of hallpass init', () => {
     mkdirSync(join(directory, 'hallpass-aws'));
     writeFileSync(join(directory, 'hallpass.yaml'), 'mine');
     writeFileSync(join(directory, 'hallpass-aws/plan.tf'), 'mine');
-    const files = [{ path: 'hallpass.yaml', text: 'new' }, ...awsFiles(answers())];
+    const files = [{ path: 'hallpass.yaml', text: 'new' }, ...sideOf(awsSide).files];
     await expect(refuseExisting(directory, files)).rejects.toThrow(
       'hallpass.yaml, hallpass-aws/plan.tf are there already, and hallpass init overwrites nothing',
     );

@@ -1,30 +1,33 @@
 import { stringify } from 'yaml';
-import { defaultAwsAudience } from '../../platforms/aws/configure.ts';
-import { type Answers, roleArn } from './answers.ts';
+import type { Identity } from './identity.ts';
+import type { PlatformSide } from './platform.ts';
 
 /** The text of the `hallpass.yaml` that the answers make. Pure. */
-export function settingsFileText(answers: Answers): string {
+export function settingsFileText(identity: Identity, sides: readonly PlatformSide[]): string {
   return [
     '# Who the runs in this directory are. The first four lines count once "hallpass allow" has recorded them,',
     '# and again after every change.',
-    `issuer: ${scalar(answers.issuer)}`,
-    `organization: ${scalar(answers.organization)}`,
-    `project: ${scalar(answers.project)}`,
-    `workspace: ${scalar(answers.workspace)}`,
+    `issuer: ${scalar(identity.issuer)}`,
+    `organization: ${scalar(identity.organization)}`,
+    `project: ${scalar(identity.project)}`,
+    `workspace: ${scalar(identity.workspace)}`,
     '',
     "# The workload's environment variables: TFC_… drive Hallpass, all others reach the command.",
     'variables:',
-    '  TFC_AWS_PROVIDER_AUTH: "true"',
-    `  TFC_AWS_PLAN_ROLE_ARN: ${scalar(roleArn(answers, 'plan'))}`,
-    `  TFC_AWS_APPLY_ROLE_ARN: ${scalar(roleArn(answers, 'apply'))}`,
-    ...(answers.audience === defaultAwsAudience
-      ? []
-      : [`  TFC_AWS_WORKLOAD_IDENTITY_AUDIENCE: ${scalar(answers.audience)}`]),
+    ...sides.flatMap(variableLines),
     '  # A secret for a provider, taken from your own environment or from a file:',
     '  # DB_PASSWORD: { env: DB_PASSWORD }',
     '  # DB_PASSWORD: { file: secrets/db-password }',
     '',
   ].join('\n');
+}
+
+/** A platform's lines under `variables`, indented by two. Pure. */
+export function variableLines({ variables, later }: PlatformSide): readonly string[] {
+  return [
+    ...variables.map(([name, value]) => `  ${name}: ${value === 'true' ? '"true"' : scalar(value)}`),
+    ...later.map(([name, from]) => `  # ${name}: ${from}`),
+  ];
 }
 
 /** A YAML scalar that reads as this text: quoted where it would be taken for a number, a boolean or null. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { AppError, SettingsError } from '../../domain/errors.ts';
 import { errnoOf } from '../../files/file-failure.ts';
 import { makeDirectories } from '../../files/make-directories.ts';
-import type { NewFile } from './terraform-code.ts';
+import type { NewFile } from './platform.ts';
 
 /**
  * Refuses when any of the files is there already.

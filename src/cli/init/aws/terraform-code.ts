@@ -1,19 +1,15 @@
-import type { Phase } from '../../domain/workload.ts';
-import { issuerHost } from '../../platforms/aws/arn.ts';
-import { type Answers, roleName } from './answers.ts';
-import { hclString } from './hcl.ts';
-
-/** A file to be written, with a path relative to where `init` works. */
-export interface NewFile {
-  readonly path: string;
-  readonly text: string;
-}
+import type { Phase } from '../../../domain/workload.ts';
+import { issuerHost } from '../../../platforms/aws/arn.ts';
+import { hclString } from '../hcl.ts';
+import { subject } from '../identity.ts';
+import type { NewFile } from '../platform.ts';
+import { type AwsAnswers, roleName } from './answers.ts';
 
 /** The directory of the Terraform code that an administrator applies once. */
 export const awsDirectory = 'hallpass-aws';
 
 /** Terraform code for the account: the issuer as OIDC provider, a role for each phase, access to the state. Pure. */
-export function awsFiles(answers: Answers): readonly NewFile[] {
+export function awsFiles(answers: AwsAnswers): readonly NewFile[] {
   const texts: Readonly<Record<string, string>> = {
     'versions.tf': versions(answers),
     'variables.tf': variables(answers),
@@ -26,15 +22,10 @@ export function awsFiles(answers: Answers): readonly NewFile[] {
   return Object.entries(texts).map(([name, text]) => ({ path: `${awsDirectory}/${name}`, text }));
 }
 
-/** The subject of one phase's tokens, in full. */
-function subject({ organization, project, workspace }: Answers, phase: Phase): string {
-  return `organization:${organization}:project:${project}:workspace:${workspace}:run_phase:${phase}`;
-}
-
 const versions = ({
   region,
   awsAccount,
-}: Answers): string => `# Applied once by an administrator of the account; then the runs themselves need no stored key.
+}: AwsAnswers): string => `# Applied once by an administrator of the account; then the runs themselves need no stored key.
 
 terraform {
   required_version = ">= 1.3"
@@ -53,7 +44,7 @@ provider "aws" {
 }
 `;
 
-const variables = ({ stateBucket, stateKey, stateLockTable }: Answers): string => `variable "state_bucket" {
+const variables = ({ stateBucket, stateKey, stateLockTable }: AwsAnswers): string => `variable "state_bucket" {
   description = "S3 bucket of the workspace's Terraform state; null where the state is kept elsewhere."
   type        = string
   default     = ${stateBucket === null ? 'null' : hclString(stateBucket)}
@@ -75,7 +66,7 @@ variable "state_lock_table" {
 const newIssuer = ({
   issuer,
   audience,
-}: Answers): string => `# The account's record of the issuer: whose tokens it may accept, and for which audience. It opens nothing by itself.
+}: AwsAnswers): string => `# The account's record of the issuer: whose tokens it may accept, and for which audience. It opens nothing by itself.
 ${loopbackRemark(issuer)}resource "aws_iam_openid_connect_provider" "issuer" {
   url            = ${hclString(providerUrl(issuer))}
   client_id_list = [${hclString(audience)}]
@@ -89,7 +80,7 @@ locals {
 const knownIssuer = ({
   issuer,
   audience,
-}: Answers): string => `# The account knows the issuer already. Its provider must list the audience ${audience}.
+}: AwsAnswers): string => `# The account knows the issuer already. Its provider must list the audience ${audience}.
 data "aws_iam_openid_connect_provider" "issuer" {
   url = ${hclString(providerUrl(issuer))}
 }
@@ -109,7 +100,7 @@ function loopbackRemark(issuer: string): string {
   return '# AWS itself cannot reach this issuer: it is on loopback, and good for trying with a stand-in only.\n';
 }
 
-const trust = (answers: Answers, phase: Phase): string => `data "aws_iam_policy_document" "${phase}_trust" {
+const trust = (answers: AwsAnswers, phase: Phase): string => `data "aws_iam_policy_document" "${phase}_trust" {
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
 
@@ -141,7 +132,7 @@ resource "aws_iam_role" "${phase}" {
 }
 `;
 
-const planRole = (answers: Answers): string => `# The role of terraform plan: it reads, and changes nothing.
+const planRole = (answers: AwsAnswers): string => `# The role of terraform plan: it reads, and changes nothing.
 
 ${trust(answers, 'plan')}
 resource "aws_iam_role_policy" "plan_read" {
@@ -218,7 +209,7 @@ data "aws_iam_policy_document" "read" {
 `;
 
 const applyRole = (
-  answers: Answers,
+  answers: AwsAnswers,
 ): string => `# The role of terraform apply. It reads what the plan reads; what it may change is yours to say, below.
 
 ${trust(answers, 'apply')}
