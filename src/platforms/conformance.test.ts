@@ -36,6 +36,38 @@ const examples: Readonly<Record<string, PlatformExamples>> = {
     environment: ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_ROLE_SESSION_NAME'],
     members: ['shared_config_file'],
   },
+  azure: {
+    values: { CLIENT_ID: '11111111-2222-3333-4444-555555555555' },
+    otherValues: {
+      CLIENT_ID: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+      WORKLOAD_IDENTITY_AUDIENCE: 'api://AzureADTokenExchangeUSGov',
+    },
+    refused: {
+      CLIENT_ID: [
+        'payments-plan',
+        '11111111222233334444555555555555',
+        '{11111111-2222-3333-4444-555555555555}',
+        '11111111-2222-3333-4444-55555555555',
+        '11111111-2222-3333-4444-5555555555555',
+        '11111111-2222-3333-4444-55555555555g',
+        ' 11111111-2222-3333-4444-555555555555',
+        '11111111-2222-3333-4444-555555555555\n',
+        'https://login.microsoftonline.com',
+      ],
+      WORKLOAD_IDENTITY_AUDIENCE: ['a b', 'a\n', 'x'.repeat(601)],
+    },
+    audience: 'api://AzureADTokenExchange',
+    files: ['token', 'client_id'],
+    environment: [
+      'ARM_CLIENT_ID',
+      'ARM_USE_OIDC',
+      'ARM_USE_CLI',
+      'ARM_OIDC_TOKEN',
+      'AZURE_CLIENT_ID',
+      'AZURE_FEDERATED_TOKEN_FILE',
+    ],
+    members: ['client_id_file_path', 'oidc_token_file_path'],
+  },
   kubernetes: {
     values: { WORKLOAD_IDENTITY_AUDIENCE: 'kubernetes.prod' },
     otherValues: { WORKLOAD_IDENTITY_AUDIENCE: 'https://k8s.example.com/' },

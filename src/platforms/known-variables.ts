@@ -90,21 +90,6 @@ export const laterPlatforms: readonly VariableTable[] = [
     ],
   },
   {
-    id: 'azure',
-    title: 'Azure',
-    prefix: 'AZURE',
-    variables: [
-      providerAuth,
-      { name: 'CLIENT_ID', perPhase: true, required: 'always', since: '1.7.0', about: 'client id of the application' },
-      {
-        name: 'WORKLOAD_IDENTITY_AUDIENCE',
-        fallback: 'api://AzureADTokenExchange',
-        since: '1.7.0',
-        about: '`aud` of the token; must be the audience of the federated credential',
-      },
-    ],
-  },
-  {
     id: 'vault',
     title: 'Vault',
     prefix: 'VAULT',
