@@ -86,9 +86,8 @@ describe('the answers of hallpass init', () => {
   });
 
   it('are all asked for at once when nobody is at a terminal', () => {
-    const flags = (platform: InitPlatform) =>
-      unanswered([...identityQuestions, ...platform.questions], { project: 'x' }).map(({ flag }) => flag);
-    expect(flags(awsSide)).toEqual(['--issuer', '--organization', '--workspace', '--aws-account']);
+    const missing = unanswered([...identityQuestions, ...awsSide.questions], { project: 'x' });
+    expect(missing.map(({ flag }) => flag)).toEqual(['--issuer', '--organization', '--workspace', '--aws-account']);
   });
 
   it.each([

@@ -43,9 +43,9 @@ export function unanswered(questions: readonly Question[], given: GivenAnswers):
  */
 export function checkedAnswers(questions: readonly Question[], given: GivenAnswers): CheckedAnswers {
   return new Map(
-    questions.flatMap(({ key, check }) => {
-      const text = given[key];
-      return text === undefined ? [] : [[key, check(text)] as const];
+    questions.flatMap((question) => {
+      const text = given[question.key];
+      return text === undefined ? [] : [[question.key, question.check(text)] as const];
     }),
   );
 }
