@@ -94,6 +94,17 @@ describe('events', () => {
     expect(eventText({ type: 'command_started', command: { file: 'x', args: [] }, pid: 1 })).toBeNull();
     expect(eventText({ type: 'torn_down', removed: ['/x'] })).toBeNull();
     expect(eventText({ type: 'leftovers_cleared', directories: ['/x'], interrupted: false })).toContain('/x');
+    const vault = { platform: 'vault', tag: 'PROD' };
+    expect(eventText({ type: 'exchange_waiting', ...vault, address: 'https://vault:8200' })).toBe(
+      'hallpass: waiting for vault PROD at https://vault:8200\n',
+    );
+    expect(eventText({ type: 'exchange_waiting', ...vault, address: null })).toBe('hallpass: waiting for vault PROD\n');
+    const failed = { type: 'revocation_failed', ...vault, reason: 'HTTP 503' } as const;
+    expect(eventText({ ...failed, expiresAt: new Date('2026-05-03T15:02:00Z'), triedAgain: true })).toBe(
+      'hallpass: warning: the credentials for vault PROD were not revoked: HTTP 503; they end by themselves at 2026-05-03T15:02:00Z\n  hint:  following hallpass commands try again\n',
+    );
+    expect(eventText({ ...failed, expiresAt: null, triedAgain: false })).toContain('they end by their own lifetime\n');
+    expect(eventText({ type: 'credentials_revoked', ...vault })).toBeNull();
   });
 
   it('that warn carry their mend', () => {

@@ -1,5 +1,6 @@
 import type { CredentialRequest, Refusal } from '../domain/credential.ts';
 import type { Problem } from '../domain/errors.ts';
+import { isoSeconds } from '../domain/iso-seconds.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Claims } from '../domain/token.ts';
 import { phaseOf, runIdOf, type Workload } from '../domain/workload.ts';
@@ -61,9 +62,23 @@ export function eventText(event: PhaseEvent): string | null {
       return warningText({ what: event.text, ...(event.mend === undefined ? {} : { mend: event.mend }) });
     case 'leftovers_cleared':
       return `${mark}cleared what an earlier phase left: ${event.directories.join(', ')}\n`;
+    case 'exchange_waiting':
+      return `${mark}waiting for ${platformName(event)}${event.address === null ? '' : ` at ${event.address}`}\n`;
+    case 'revocation_failed':
+      return warningText(unrevoked(event));
     default:
       return null;
   }
+}
+
+function unrevoked(event: Extract<PhaseEvent, { type: 'revocation_failed' }>): Problem {
+  const end = event.expiresAt === null ? 'by their own lifetime' : `by themselves at ${isoSeconds(event.expiresAt)}`;
+  return {
+    what: `the credentials for ${platformName(event)} were not revoked: ${event.reason}; they end ${end}`,
+    mend: event.triedAgain
+      ? 'following hallpass commands try again'
+      : 'revoke them at the platform if that is too late',
+  };
 }
 
 /** `aws`, or `aws AUDIT` for a tagged configuration. */

@@ -38,11 +38,11 @@ export interface OpenWorkloadOptions {
  *   no token was minted then
  */
 export async function openWorkload(
-  context: Pick<CliContext, 'settings' | 'now'>,
+  context: Pick<CliContext, 'settings' | 'now' | 'fetch'>,
   flags: WorkloadFlags,
   options: OpenWorkloadOptions = {},
 ): Promise<OpenWorkload> {
-  const { now } = context;
+  const { now, fetch } = context;
   const settings = { ...context.settings, workingDirectory: options.directory ?? context.settings.workingDirectory };
   // Loaded side by side: reading modules is most of the start-up time.
   const [
@@ -62,7 +62,7 @@ export async function openWorkload(
   await requireAllowed(settings, workload);
   const audit = await openAuditLog({ dataDirectory: settings.dataDirectory, now });
   try {
-    await clearLeftovers({ settings, audit, now, report: options.report ?? (() => undefined) });
+    await clearLeftovers({ settings, audit, now, fetch, report: options.report ?? (() => undefined) });
     await clearPrivatePlans(settings);
     const issuer = await openIssuer({
       dataDirectory: settings.dataDirectory,

@@ -68,7 +68,8 @@ function diskBases(parent: string): string[] {
   return [first, ...Array.from({ length: mostDiskBases - 1 }, (_, index) => `${first}-${index + 2}`)];
 }
 
-async function isOurs(path: string): Promise<boolean> {
+/** Whether a path is a directory of this user's, no link, that nobody else can enter. */
+export async function isOurs(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => null);
   return found !== null && found.isDirectory() && found.uid === process.getuid!() && (found.mode & 0o077) === 0;
 }

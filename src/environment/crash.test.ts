@@ -85,11 +85,14 @@ async function leaveNote(directory: string): Promise<void> {
 const apply = `echo start > log; trap 'echo interrupted >> log; sleep 0.3; echo saved >> log; exit 1' INT
 echo ready; n=0; while [ $n -lt 200 ]; do n=$((n+1)); echo "step $n"; echo "step $n" >> log; sleep 0.05; done`;
 
+const noNetwork: typeof fetch = () => Promise.reject(new Error('no network'));
+
 function clearing(crash: { runDirectory: string }, graceMilliseconds = 5000) {
   const audited: NewAuditEvent[] = [];
   const events: PhaseEvent[] = [];
   const options = {
-    settings: { runDirectory: crash.runDirectory },
+    settings: { runDirectory: crash.runDirectory, parentEnvironment: {} },
+    fetch: noNetwork,
     audit: memoryAudit(audited),
     now: () => new Date(),
     report: (event: PhaseEvent) => void events.push(event),

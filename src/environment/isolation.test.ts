@@ -39,19 +39,20 @@ function places() {
 describe('what a mask hides', () => {
   it('is the data directory, the directory of the key, and the base with all other phases', async () => {
     const { root, settings, slot, bases } = places();
-    const plan = await planMask({ settings, own: [slot], bases, needed: [] });
+    const plan = await planMask({ settings, own: [slot], bases, needed: [], secret: [] });
     expect(plan).toEqual({
       directories: [join(root, 'data'), join(root, 'conf/hallpass'), join(root, 'run')],
       files: [],
       shown: [slot],
       kept: [],
       fleeting: [],
+      secret: [],
     });
   });
 
   it('is only the key itself where the command needs something beside it', async () => {
     const { root, make, settings, slot, bases } = places();
-    const plan = await planMask({ settings, own: [slot], bases, needed: [make('conf/hallpass/bin')] });
+    const plan = await planMask({ settings, own: [slot], bases, needed: [make('conf/hallpass/bin')], secret: [] });
     expect(plan.directories).not.toContain(join(root, 'conf/hallpass'));
     expect(plan.files).toEqual([settings.keyEncryptionKeyFile]);
   });
@@ -60,7 +61,7 @@ describe('what a mask hides', () => {
     const { make, settings, slot, bases } = places();
     const [other, plans] = [make('run/hallpass-zzzzzzzzzz-2'), make('run/hallpass.plan-AbCdEf')];
     const needed = [join(plans, 'plan'), join(make('run/modules'), 'a/b'), other];
-    const plan = await planMask({ settings, own: [slot], bases, needed });
+    const plan = await planMask({ settings, own: [slot], bases, needed, secret: [] });
     expect(plan.directories).toContain(bases[0]);
     expect(plan).toMatchObject({ kept: [plans, make('run/modules')], fleeting: [] });
   });
@@ -72,7 +73,7 @@ describe('what a mask hides', () => {
       const others = [make('run/hallpass-zzzzzzzzzz-2'), make('run/hallpass.plan-AbCdEf')];
       make('run/somebody-else');
       writeFileSync(join(root, 'run/file'), '');
-      const plan = await planMask({ settings, own: [slot], bases, needed: [join(root, name)] });
+      const plan = await planMask({ settings, own: [slot], bases, needed: [join(root, name)], secret: [] });
       expect(plan.directories).toEqual(expect.arrayContaining(others));
       expect(plan).toMatchObject({ fleeting: others, kept: [] });
       expect(plan.directories).not.toContain(bases[0]);
@@ -82,14 +83,14 @@ describe('what a mask hides', () => {
   it('are the usual places too when the settings name others', async () => {
     const { make, settings, slot } = places();
     const usual = make('home/.config/hallpass');
-    const plan = await planMask({ settings, own: [slot], bases: [], needed: [] });
+    const plan = await planMask({ settings, own: [slot], bases: [], needed: [], secret: [] });
     expect(plan.directories).toContain(usual);
   });
 
   it('is nothing that is not there', async () => {
     const { root, settings, slot } = places();
     const missing = { ...settings, dataDirectory: join(root, 'no-data'), keyEncryptionKeyFile: join(root, 'no/kek') };
-    const plan = await planMask({ settings: missing, own: [slot], bases: [], needed: [] });
+    const plan = await planMask({ settings: missing, own: [slot], bases: [], needed: [], secret: [] });
     expect(plan).toMatchObject({ directories: [], files: [] });
   });
 
@@ -97,7 +98,7 @@ describe('what a mask hides', () => {
     const { root, settings, slot } = places();
     symlinkSync(join(root, 'data'), join(root, 'link'));
     const linked = { ...settings, dataDirectory: join(root, 'link') };
-    const plan = await planMask({ settings: linked, own: [slot], bases: [], needed: [] });
+    const plan = await planMask({ settings: linked, own: [slot], bases: [], needed: [], secret: [] });
     expect(plan.directories).toContain(join(root, 'data'));
   });
 
@@ -105,13 +106,13 @@ describe('what a mask hides', () => {
     const { make, settings, slot, root } = places();
     const inner = { ...settings, keyEncryptionKeyFile: join(make('data/conf'), 'kek') };
     writeFileSync(inner.keyEncryptionKeyFile, 'k');
-    const plan = await planMask({ settings: inner, own: [slot], bases: [], needed: [] });
+    const plan = await planMask({ settings: inner, own: [slot], bases: [], needed: [], secret: [] });
     expect(plan.directories).toEqual([join(root, 'data')]);
   });
 
   it.each(['/', '/tmp', '/etc', '/home'])('is never %s as a whole', async (base) => {
     const { settings, slot } = places();
-    const plan = await planMask({ settings, own: [slot], bases: [base], needed: [] });
+    const plan = await planMask({ settings, own: [slot], bases: [base], needed: [], secret: [] });
     expect(plan.directories).not.toContain(base);
   });
 });
@@ -125,6 +126,7 @@ describe('the arguments of a mask', () => {
         shown: ['/run/base/slot'],
         kept: ['/run/base/p'],
         fleeting: [],
+        secret: [],
       },
       '/work',
     );
@@ -136,7 +138,7 @@ describe('the arguments of a mask', () => {
 
   it('do not look for a file in a directory that is hidden already', () => {
     const words = maskArguments(
-      { directories: ['/data'], files: ['/data/kek'], shown: [], kept: [], fleeting: [] },
+      { directories: ['/data'], files: ['/data/kek'], shown: [], kept: [], fleeting: [], secret: [] },
       '/',
     );
     expect(words).not.toContain('/data/kek');

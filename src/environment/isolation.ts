@@ -95,6 +95,8 @@ export interface MaskPlaces {
   readonly bases: readonly string[];
   /** Values that may be paths which the command needs: the caller's words, never those of a file in a repository. */
   readonly needed: readonly string[];
+  /** Directories with keys and notes about credentials: never shown, whatever the command needs. */
+  readonly secret: readonly string[];
 }
 
 /** What the child is not to see, and what of it must stay visible. */
@@ -107,6 +109,8 @@ export interface MaskPlan {
   readonly shown: readonly string[];
   /** Other directories that the command needs, seen again with all that is in them. */
   readonly kept: readonly string[];
+  /** Directories that appear empty even if they lie in one that the command needs. */
+  readonly secret: readonly string[];
   /** Directories of other phases, which may be gone before they can be hidden. */
   readonly fleeting: readonly string[];
 }
@@ -137,6 +141,7 @@ export async function planMask(places: MaskPlaces): Promise<MaskPlan> {
     files: key === null || keyHomeVanishes ? [] : [key],
     shown: own,
     kept: bases.flatMap(({ kept }) => kept ?? []),
+    secret: places.secret,
     fleeting,
   };
 }
@@ -194,6 +199,7 @@ export function maskArguments(plan: MaskPlan, workingDirectory: string): string[
     ...plan.files.filter((path) => !hiddenFrom(path)).flatMap((path) => ['--ro-bind', '/dev/null', path]),
     ...[...plan.kept, ...plan.shown].filter(hiddenFrom).flatMap((path) => ['--bind', path, path]),
     ...plan.shown.flatMap((path) => ['--perms', '0700', '--tmpfs', join(path, ownPart)]),
+    ...plan.secret.flatMap((path) => ['--perms', '0700', '--tmpfs', path]),
     '--chdir',
     workingDirectory,
   ];

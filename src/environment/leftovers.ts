@@ -5,6 +5,8 @@ import { withLock } from '../files/lock.ts';
 import { findBase, findDiskBases, isDiskBase } from './base-directory.ts';
 import { isSlotName, removeSlot, slotState } from './directory.ts';
 import { commandOf, isSamePhase, ownPart, readOwner, writeOwner, type OwnerNote } from './owner.ts';
+import { platforms as allPlatforms } from '../platforms/index.ts';
+import type { Platform } from '../platforms/platform.ts';
 import type { EnvironmentSettings, PhaseEvent } from './phase.ts';
 import {
   bootId,
@@ -16,14 +18,19 @@ import {
   until,
   type ProcessNote,
 } from './process-table.ts';
+import { keyPlaces } from './revocation-key.ts';
+import { revokeNoted, revokeWaiting, type LeftRevocationsWorld } from './revocations-left.ts';
 
 export interface LeftoversOptions {
-  readonly settings: Pick<EnvironmentSettings, 'runDirectory'>;
+  readonly settings: Pick<EnvironmentSettings, 'runDirectory' | 'parentEnvironment'>;
   readonly audit: AuditLog;
   readonly now: () => Date;
+  readonly fetch: typeof fetch;
   readonly report: (event: PhaseEvent) => void;
   /** How long an interrupted command may take to stop in order; 10 s by default. */
   readonly graceMilliseconds?: number;
+  /** Default: all that there are. */
+  readonly platforms?: readonly Platform[];
 }
 
 /** What was cleared. */
@@ -34,8 +41,8 @@ export interface ClearedLeftovers {
 }
 
 /**
- * Clears what a killed Hallpass has left: its command is interrupted, and after 10 s killed; then its private directories
- * are removed. What belongs to a living Hallpass, or to another user, is never touched. Several may do it at once.
+ * Clears what a killed Hallpass has left: its command is interrupted, and after 10 s killed; then the credentials that it
+ * has noted are ended at their platforms, and its private directories removed. What belongs to a living Hallpass, or to another user, is never touched. Several may do it at once.
  */
 export async function clearLeftovers(options: LeftoversOptions): Promise<ClearedLeftovers> {
   const all: ClearedLeftovers[] = [];
@@ -47,7 +54,14 @@ export async function clearLeftovers(options: LeftoversOptions): Promise<Cleared
     orphans: all.reduce((sum, { orphans }) => sum + orphans, 0),
   };
   await tell(options, cleared);
+  await revokeWaiting(revocationWorld(options));
   return cleared;
+}
+
+function revocationWorld(options: LeftoversOptions): LeftRevocationsWorld {
+  const { audit, now, report, settings } = options;
+  const platforms = options.platforms ?? allPlatforms;
+  return { platforms, fetch: options.fetch, now, audit, report, keyPlaces: keyPlaces(settings.parentEnvironment) };
 }
 
 /** One that cannot be cleared, damaged or forged, keeps nobody from working, but is told each time. */
@@ -139,6 +153,8 @@ async function clearLocked(main: string, options: LeftoversOptions): Promise<Cle
   const note = await readOwner(main);
   if (note === null || (await slotState(main, options.now())) !== 'dead') return nothing;
   const orphans = await endOrphans(main, note, options);
+  const diskBase = (await isDiskBase(dirname(main))) ? dirname(main) : null;
+  await revokeNoted(note, main, diskBase, revocationWorld(options));
   const directories: string[] = [];
   // The one whose lock we hold goes last: while it is there, nobody takes another for the only one.
   for (const directory of new Set([note.directory, main])) {

@@ -3,11 +3,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, rmdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CredentialRequest, CredentialSet, PlatformIo } from '../domain/credential.ts';
+import type { Problem } from '../domain/errors.ts';
 import { sessionNameOf } from '../domain/workload.ts';
 import { revealed, Secret } from '../domain/secret.ts';
 import type { IdentityToken } from '../domain/token.ts';
 import { errnoOf } from '../files/file-failure.ts';
-import { inputVariableName, platforms } from '../platforms/index.ts';
+import { inputVariableName, platforms as allPlatforms } from '../platforms/index.ts';
+import type { Platform } from '../platforms/platform.ts';
 import { findDiskBases, freeBytes, openBase, openDiskBase } from './base-directory.ts';
 import type { HomeLink } from './caller-home.ts';
 import { childEnvironment, type ChildEnvironment, type InstalledSet, type PlatformFacts } from './child-environment.ts';
@@ -27,8 +29,12 @@ import { openOutput, type PhaseOutput } from './output.ts';
 import { ownerNote, ownPart, writeOwner, type OwnerNote } from './owner.ts';
 import type { Command, PhaseIo, PhaseRun } from './phase.ts';
 import { SecretList } from './redaction.ts';
+import { keyPlaces } from './revocation-key.ts';
+import { Revocations } from './revocations.ts';
+import { stoppableFetch } from './stoppable.ts';
+import type { OpenTokenEndpoint } from './token-endpoint.ts';
 
-/** Short tokens that are replaced, in their files, before they expire. */
+/** Credentials that are replaced, in their files, before they expire. */
 export interface Renewal {
   /** Ends it, after the write that is under way. */
   stop(): Promise<void>;
@@ -52,6 +58,14 @@ export interface OpenEnvironment {
   readonly installed: Installed[];
   /** Files that are being written. */
   readonly installing: Promise<void>[];
+  /** Exchanges under way. */
+  readonly obtaining: Set<Promise<unknown>>;
+  readonly platforms: readonly Platform[];
+  readonly revocations: Revocations;
+  /** Where the command fetches fresh tokens, while the phase is open. */
+  readonly tokenEndpoints: Map<CredentialRequest, OpenTokenEndpoint>;
+  /** Ends the calls of renewals: the phase is being taken down. */
+  readonly closing: AbortController;
   renewal: Renewal | null;
   note: OwnerNote;
   /** No configuration may be installed any more. */
@@ -91,7 +105,14 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
   const stem = directoryName(directoryNames(run.lease.workload));
   const take = async (wish: Pick<SlotWish, 'base' | 'stem' | 'note' | 'passOverForeign' | 'demanded'>) => {
     const clear = (directory: string): Promise<void> =>
-      clearSlot(directory, { settings, audit: run.audit, now: io.now, report: run.report });
+      clearSlot(directory, {
+        settings,
+        audit: run.audit,
+        now: io.now,
+        fetch: io.fetch,
+        report: run.report,
+        platforms: platformsOf(run),
+      });
     const slot = await takeSlot({ ...wish, now: io.now, clear });
     taken.push(slot);
     return slot;
@@ -124,6 +145,14 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
     temporaryDirectory,
     isolation: isolation.mask === null ? 'off' : 'mask',
   });
+  const reported = new Set<string>();
+  const revocations = new Revocations({
+    lease: run.lease,
+    world: { platforms: platformsOf(run), fetch: io.fetch, now: io.now, audit: run.audit, report: run.report },
+    note,
+    keyPlaces: keyPlaces(settings.parentEnvironment),
+    warn: (problem) => warn({ run, reported }, problem),
+  });
   return {
     run,
     io,
@@ -137,11 +166,20 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
     output,
     installed: [],
     installing: [],
+    obtaining: new Set(),
+    platforms: platformsOf(run),
+    revocations,
+    tokenEndpoints: new Map(),
+    closing: new AbortController(),
     renewal: null,
     note,
     isClosing: false,
-    reported: new Set(),
+    reported,
   };
+}
+
+function platformsOf(run: PhaseRun): readonly Platform[] {
+  return run.platforms ?? allPlatforms;
 }
 
 /** Raw output stays until the phase has ended; a small RAM disk would fill up and break the apply. */
@@ -161,12 +199,13 @@ export function addSecret(environment: OpenEnvironment, name: string, value: str
 }
 
 /** Reports a warning, each once a phase. */
-export function warn(environment: OpenEnvironment, problem: { what: string; mend?: string }): void {
-  if (environment.reported.has(problem.what)) return;
-  environment.reported.add(problem.what);
+export function warn(environment: Pick<OpenEnvironment, 'run' | 'reported'>, problem: Problem): void {
+  const text = problem.where === undefined ? problem.what : `${problem.what}: ${problem.where}`;
+  if (environment.reported.has(text)) return;
+  environment.reported.add(text);
   environment.run.report({
     type: 'warning',
-    text: problem.what,
+    text,
     ...(problem.mend === undefined ? {} : { mend: problem.mend }),
   });
 }
@@ -174,16 +213,15 @@ export function warn(environment: OpenEnvironment, problem: { what: string; mend
 /** The world as a platform may touch it for one configuration. */
 export function platformIo(environment: OpenEnvironment, request: CredentialRequest, stop: AbortSignal): PlatformIo {
   const { run, io, directory } = environment;
+  const endpoint = environment.tokenEndpoints.get(request);
   return {
-    fetch: (input, init) => {
-      const signals = init?.signal ? [stop, init.signal] : [stop];
-      return io.fetch(input, { ...init, signal: AbortSignal.any(signals) });
-    },
+    fetch: stoppableFetch(io.fetch, stop),
     now: io.now,
     signal: stop,
     directory: configurationDirectory(directory, request.platform, request.tag),
     sessionName: sessionNameOf(run.lease.workload),
     environment: endpointVariables(environment),
+    ...(endpoint === undefined ? {} : { tokenEndpoint: { url: endpoint.url, bearer: endpoint.bearer } }),
   };
 }
 
@@ -193,14 +231,17 @@ function endpointVariables(environment: OpenEnvironment): Record<string, string>
   return Object.fromEntries([...variables].filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }
 
-/** Puts a configuration in place: files first, then it counts. Nothing comes in once the phase is being taken down. */
+/**
+ * Puts a configuration in place: the note about its end, then files, then it counts. Nothing comes in once the phase is
+ * being taken down; what comes late is ended at once.
+ */
 export async function install(
   environment: OpenEnvironment,
   request: CredentialRequest,
   token: IdentityToken,
   set: CredentialSet,
 ): Promise<void> {
-  if (environment.isClosing) return;
+  if (environment.isClosing) return environment.revocations.late(request, set);
   const work = putInPlace(environment, request, token, set);
   environment.installing.push(work);
   await work;
@@ -213,11 +254,13 @@ async function putInPlace(
   set: CredentialSet,
 ): Promise<void> {
   addSetSecrets(environment, request, set);
+  await environment.revocations.note(request, set);
   const { platform, tag, offered } = request;
   const directory = await makeConfigurationDirectory(environment.directory, platform, tag);
   await writeFiles(directory, set);
   environment.installed.push({ platform, tag, set, request, directory, token });
   environment.run.report({ type: 'credentials_ready', platform, tag, offered, expiresAt: set.expiresAt });
+  for (const problem of set.warnings ?? []) warn(environment, problem);
 }
 
 export async function writeFiles(directory: string, set: Pick<CredentialSet, 'files'>): Promise<void> {
@@ -242,7 +285,7 @@ export async function installTogether(environment: OpenEnvironment): Promise<voi
 }
 
 function togetherParts(environment: OpenEnvironment) {
-  return platforms.flatMap((platform) => {
+  return environment.platforms.flatMap((platform) => {
     const parts = environment.installed.filter((one) => one.platform === platform.id);
     if (platform.together === undefined || parts.every((one) => one.tag === null)) return [];
     const directory = join(environment.directory, platform.id);
@@ -254,7 +297,7 @@ function togetherParts(environment: OpenEnvironment) {
 export function childVariables(environment: OpenEnvironment, command: Command): ChildEnvironment {
   const { run, home, temporaryDirectory, installed } = environment;
   const together = new Map(togetherParts(environment).map((part) => [part.id, part.environment]));
-  const facts: PlatformFacts[] = platforms.map((platform) => ({
+  const facts: PlatformFacts[] = environment.platforms.map((platform) => ({
     id: platform.id,
     inputVariable: inputVariableName(platform.id),
     together: together.get(platform.id) ?? {},

@@ -4,6 +4,7 @@ import type { CredentialRequest, Refusal } from '../domain/credential.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { IdentityToken, TokenSource } from '../domain/token.ts';
+import type { Platform } from '../platforms/platform.ts';
 import type { SignalSource } from './signals.ts';
 
 /** How far the child is kept from what belongs to Hallpass. `auto` takes `mask` where the system can. */
@@ -50,6 +51,10 @@ export interface PhaseRun {
   readonly terraformVariables: ReadonlyMap<string, Secret | string>;
   /** Lifetime of short tokens, to be renewed; null: tokens live as long as the phase may. */
   readonly tokenLifetimeSeconds: number | null;
+  /** Whether platforms whose clients fetch tokens get an address for it. Default false. */
+  readonly tokenEndpoint?: boolean;
+  /** Default: all that there are. */
+  readonly platforms?: readonly Platform[];
   /** Whether a failed child has its exchanges tried once, to say why; a function decides by the exit code. */
   readonly explain: boolean | ((exitCode: number) => boolean);
   readonly settings: EnvironmentSettings;
@@ -104,6 +109,14 @@ export type PhaseEvent =
       readonly offered: string | null;
       readonly expiresAt: Date | null;
     }
+  | {
+      /** An exchange takes long. */
+      readonly type: 'exchange_waiting';
+      readonly platform: string;
+      readonly tag: string | null;
+      /** Origin of the address that was asked last; null when none was. */
+      readonly address: string | null;
+    }
   | { readonly type: 'command_started'; readonly command: Command; readonly pid: number }
   | { readonly type: 'command_ended'; readonly exitCode: number; readonly signal: string | null }
   | { readonly type: 'signal_forwarded'; readonly signal: string }
@@ -112,6 +125,17 @@ export type PhaseEvent =
       readonly platform: string;
       readonly tag: string | null;
       readonly expiresAt: Date | null;
+    }
+  | { readonly type: 'credentials_revoked'; readonly platform: string; readonly tag: string | null }
+  | {
+      readonly type: 'revocation_failed';
+      readonly platform: string;
+      readonly tag: string | null;
+      readonly reason: string;
+      /** When the credentials end by themselves; null when that is not known. */
+      readonly expiresAt: Date | null;
+      /** Whether following commands try again until then. */
+      readonly triedAgain: boolean;
     }
   | { readonly type: 'refused'; readonly refusal: Refusal }
   | { readonly type: 'leftovers_cleared'; readonly directories: readonly string[]; readonly interrupted: boolean }

@@ -3,6 +3,7 @@ import { addSetSecrets, warn, writeFiles, type Installed, type OpenEnvironment, 
 import { formatDuration } from '../domain/duration.ts';
 import type { CredentialRequest } from '../domain/credential.ts';
 import type { IdentityToken } from '../domain/token.ts';
+import { orStopped } from './stoppable.ts';
 
 /** A token is renewed when this part of its lifetime is over. */
 const renewAt = 0.8;
@@ -10,98 +11,134 @@ const renewAt = 0.8;
 const lookMilliseconds = 15_000;
 const firstPauseMilliseconds = 1000;
 const longestPauseMilliseconds = 30_000;
+/** A lease that cannot be made longer than this is not asked for over and over. */
+const leastMilliseconds = 250;
+/** One try. What comes after it is not used. */
+const tryMilliseconds = 60_000;
+
+type Mint = (request: CredentialRequest) => Promise<IdentityToken>;
 
 /** Starts to renew every configuration that can be; says of the others that their tokens live as long as the phase. */
-export function startRenewal(
-  environment: OpenEnvironment,
-  mint: (request: CredentialRequest) => Promise<IdentityToken>,
-): Renewal | null {
-  const { tokenLifetimeSeconds } = environment.run;
-  if (tokenLifetimeSeconds === null) return null;
-  const [renewed, lasting] = partition(
-    environment.installed,
-    (one) => one.request.rereadsToken && one.set.renew !== undefined,
-  );
-  for (const one of lasting) {
-    warn(environment, {
-      what: `the token for ${nameOf(one)} is not short-lived: ${one.platform} reads it once, so it has to last for the phase`,
-    });
-  }
+export function startRenewal(environment: OpenEnvironment, mint: Mint): Renewal | null {
+  if (environment.run.tokenLifetimeSeconds !== null) warnOfLasting(environment);
+  const renewed = environment.installed.filter((one) => dueAt(environment, one) !== null);
+  if (renewed.length === 0) return null;
   const stop = new AbortController();
   const loops = renewed.map((one) => keepFresh(environment, one, mint, stop.signal));
   return {
     stop: async () => {
-      stop.abort();
+      stop.abort(new Error('the phase is over'));
       await Promise.allSettled(loops);
     },
   };
 }
 
-async function keepFresh(
-  environment: OpenEnvironment,
-  one: Installed,
-  mint: (request: CredentialRequest) => Promise<IdentityToken>,
-  stop: AbortSignal,
-): Promise<void> {
-  while (!stop.aborted) {
-    await waitUntil(dueAt(environment, one), environment.io.now, stop);
-    if (stop.aborted) return;
-    await renewWithRetries(environment, one, mint, stop);
+function warnOfLasting(environment: OpenEnvironment): void {
+  for (const one of environment.installed) {
+    // Kept alive without the token, or given a new one whenever it asks.
+    const needsNoToken = one.set.renewAt !== undefined || environment.tokenEndpoints.has(one.request);
+    if (needsNoToken || dueAt(environment, one) !== null) continue;
+    warn(environment, {
+      what: `the token for ${nameOf(one)} is not short-lived: ${one.platform} reads it once, so it has to last for the phase`,
+    });
   }
 }
 
-/** Milliseconds of the wall clock. */
-function dueAt(environment: OpenEnvironment, { token }: Installed): number {
-  const lifetime = environment.run.tokenLifetimeSeconds! * 1000;
-  return token.expiresAt.getTime() - lifetime * (1 - renewAt);
+async function keepFresh(environment: OpenEnvironment, one: Installed, mint: Mint, stop: AbortSignal): Promise<void> {
+  for (;;) {
+    const due = dueAt(environment, one);
+    if (due === null) return;
+    await waitUntil(due, environment.io.now, stop);
+    if (stop.aborted || !(await renewWithRetries(environment, one, mint, stop))) return;
+    await waitUntil(environment.io.now().getTime() + leastMilliseconds, environment.io.now, stop);
+  }
 }
 
+/** Milliseconds of the wall clock; null when this set is not renewed. */
+function dueAt(environment: OpenEnvironment, { set, token, request }: Installed): number | null {
+  if (set.renew === undefined) return null;
+  if (set.renewAt !== undefined) return set.renewAt.getTime();
+  const { tokenLifetimeSeconds } = environment.run;
+  if (tokenLifetimeSeconds === null || !request.rereadsToken) return null;
+  return token.expiresAt.getTime() - tokenLifetimeSeconds * 1000 * (1 - renewAt);
+}
+
+/** What is being renewed, in words, and until when the present one is good. */
+interface Present {
+  readonly what: string;
+  readonly expiresAt: Date | null;
+  readonly note: string;
+  /** Once it has ended, nothing brings it back. */
+  readonly endsForGood: boolean;
+  readonly lifetimeMilliseconds: number;
+}
+
+function presentOf(environment: OpenEnvironment, one: Installed): Present {
+  const { set, token } = one;
+  if (set.renewAt === undefined) {
+    const lifetime = environment.run.tokenLifetimeSeconds!;
+    const note = ` (token_lifetime ${formatDuration(lifetime)})`;
+    const what = `the token for ${nameOf(one)}`;
+    const expiresAt = token.expiresAt;
+    return { what, expiresAt, note, endsForGood: false, lifetimeMilliseconds: lifetime * 1000 };
+  }
+  const left = set.expiresAt === null ? Infinity : set.expiresAt.getTime() - set.renewAt.getTime();
+  return {
+    what: `the credentials for ${nameOf(one)}`,
+    expiresAt: set.expiresAt,
+    note: '',
+    endsForGood: true,
+    lifetimeMilliseconds: left,
+  };
+}
+
+/** Tries until it is done; says whether it was. */
 async function renewWithRetries(
   environment: OpenEnvironment,
   one: Installed,
-  mint: (request: CredentialRequest) => Promise<IdentityToken>,
+  mint: Mint,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { now } = environment.io;
-  const expiry = one.token.expiresAt;
-  const short = (environment.run.tokenLifetimeSeconds! * 1000) / 20;
+  const { what, expiresAt, note, endsForGood, lifetimeMilliseconds } = presentOf(environment, one);
   let isExpiredTold = false;
   for (
-    let pause = Math.min(firstPauseMilliseconds, short);
+    let pause = Math.min(firstPauseMilliseconds, lifetimeMilliseconds / 20);
     !stop.aborted;
     pause = Math.min(pause * 2, longestPauseMilliseconds)
   ) {
     try {
       await renewOnce(environment, one, mint, stop);
-      return;
+      return !stop.aborted;
     } catch (error) {
+      if (stop.aborted) return false;
+      const until =
+        expiresAt === null
+          ? ''
+          : `; the present ${endsForGood ? 'ones are' : 'one is'} good until ${expiresAt.toISOString()}`;
       warn(environment, {
-        what: `the token for ${nameOf(one)} could not be renewed: ${(error as Error).message}`,
-        mend: `it is tried again; the present one is good until ${expiry.toISOString()}`,
+        what: `${what} could not be renewed: ${(error as Error).message}`,
+        mend: `it is tried again${until}`,
       });
     }
-    if (now() >= expiry && !isExpiredTold) {
+    if (expiresAt !== null && now() >= expiresAt) {
+      if (!isExpiredTold)
+        warn(environment, { what: `${what} ${endsForGood ? 'have' : 'has'} expired without renewal${note}` });
       isExpiredTold = true;
-      const lifetime = formatDuration(environment.run.tokenLifetimeSeconds!);
-      warn(environment, {
-        what: `the token for ${nameOf(one)} has expired without renewal (token_lifetime ${lifetime})`,
-      });
+      if (endsForGood) return false;
     }
-    await waitUntil(now().getTime() + pause, now, stop);
+    const next = now().getTime() + Math.max(pause, 1);
+    await waitUntil(endsForGood && expiresAt !== null ? Math.min(next, expiresAt.getTime()) : next, now, stop);
   }
+  return false;
 }
 
-async function renewOnce(
-  environment: OpenEnvironment,
-  one: Installed,
-  mint: (request: CredentialRequest) => Promise<IdentityToken>,
-  stop: AbortSignal,
-): Promise<void> {
+async function renewOnce(environment: OpenEnvironment, one: Installed, mint: Mint, stop: AbortSignal): Promise<void> {
   let fresh: IdentityToken | null = null;
-  const set = await one.set.renew!(async () => (fresh = await mint(one.request)));
-  // The phase may have ended meanwhile: nothing is written into a directory that is being removed.
-  if (stop.aborted) return;
+  const work = one.set.renew!(async () => (fresh = await mint(one.request)));
+  const set = await withinTime(environment, one.request, work, stop);
   addSetSecrets(environment, one.request, set);
+  await environment.revocations.note(one.request, set);
   await writeFiles(one.directory, set);
   one.set = {
     ...set,
@@ -114,6 +151,27 @@ async function renewOnce(
     tag: one.tag,
     expiresAt: set.expiresAt,
   });
+  for (const problem of set.warnings ?? []) warn(environment, problem);
+}
+
+/** The phase may end meanwhile: then nothing is written any more, and what arrives is ended. */
+async function withinTime<T extends Parameters<OpenEnvironment['revocations']['late']>[1]>(
+  environment: OpenEnvironment,
+  request: CredentialRequest,
+  work: Promise<T>,
+  stop: AbortSignal,
+): Promise<T> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(new Error('there was no answer in time')), tryMilliseconds);
+  timer.unref();
+  try {
+    return await orStopped(AbortSignal.any([stop, over.signal]), work);
+  } catch (error) {
+    work.then((set) => environment.revocations.late(request, set)).catch(() => undefined);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Waits for a moment of the wall clock, looking at it now and then: it may jump while the machine sleeps. */
@@ -146,8 +204,4 @@ function idle(milliseconds: number, stop: AbortSignal): Promise<void> {
 
 function nameOf({ platform, tag }: Installed): string {
   return tag === null ? platform : `${platform}, tag ${tag}`;
-}
-
-function partition<T>(all: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {
-  return [all.filter(belongs), all.filter((one) => !belongs(one))];
 }

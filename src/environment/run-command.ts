@@ -10,8 +10,10 @@ import { findCommand } from './find-command.ts';
 import { maskArguments, pathsIn, planMask } from './isolation.ts';
 import { startMasked } from './masked-process.ts';
 import { childVariables, linkHome, noteProcesses, warn, type OpenEnvironment } from './open.ts';
-import type { Command, PhaseOutcome } from './phase.ts';
+import type { Command, EnvironmentSettings, PhaseOutcome } from './phase.ts';
 import type { PhaseSignals } from './phase-signals.ts';
+import { findKeyDirectories, keyPlaces, openKeyDirectory } from './revocation-key.ts';
+import { findWaitingDirectories } from './revocations-left.ts';
 import { CannotStartError, startProgram, type ProgramEnd, type ProgramStart, type RunningProgram } from './process.ts';
 
 /** Runs one command in an open environment, waits for it, and ends what it has left running. */
@@ -121,6 +123,7 @@ async function startIsolated(environment: OpenEnvironment, start: ProgramStart):
     settings: run.settings,
     own: [directory, diskDirectory],
     bases,
+    secret: await secretPlaces(run.settings),
     needed: [start.path, ...pathsIn([...values, ...start.args])],
   });
   const program = await startMasked({
@@ -131,6 +134,13 @@ async function startIsolated(environment: OpenEnvironment, start: ProgramStart):
   // One that had ended just before was made anew by bubblewrap, as an empty directory to mount on.
   for (const path of plan.fleeting) await rmdir(path).catch(() => undefined);
   return program;
+}
+
+/** One directory for keys is there from now on, so that those of later phases are hidden from this one's command too. */
+async function secretPlaces({ parentEnvironment }: EnvironmentSettings): Promise<readonly string[]> {
+  const places = keyPlaces(parentEnvironment);
+  await openKeyDirectory(places);
+  return [...(await findKeyDirectories(places)), ...(await findWaitingDirectories())];
 }
 
 async function auditStart(environment: OpenEnvironment, command: Command): Promise<void> {

@@ -2,10 +2,12 @@ import type { CredentialRequest, CredentialSet } from '../domain/credential.ts';
 import { revealed } from '../domain/secret.ts';
 import type { IdentityToken } from '../domain/token.ts';
 import { tellRefusal } from './explain.ts';
-import { install, installTogether, openEnvironment, platformIo, type OpenEnvironment } from './open.ts';
+import { obtainSet } from './obtain.ts';
+import { install, installTogether, openEnvironment, warn, type OpenEnvironment } from './open.ts';
 import type { PhaseEnvironment, PhaseIo, PhaseOutcome, PhaseRun } from './phase.ts';
 import { PhaseInterrupted, watchSignals, type PhaseSignals } from './phase-signals.ts';
 import { startRenewal } from './renewal.ts';
+import { orStopped } from './stoppable.ts';
 import { runCommand } from './run-command.ts';
 import { tearDown } from './teardown.ts';
 import { findCommand } from './find-command.ts';
@@ -71,6 +73,7 @@ async function obtainAll(environment: OpenEnvironment, signals: PhaseSignals): P
     everySettled(
       requests.map(async (request) => {
         const token = await mint(environment, request); // audited, then released
+        await openEndpoint(environment, request);
         const set = await obtain(environment, request, token, signals);
         await install(environment, request, token, set);
       }),
@@ -87,21 +90,47 @@ async function obtain(
   signals: PhaseSignals,
 ): Promise<CredentialSet> {
   try {
-    return await request.obtain(token, platformIo(environment, request, signals.stopped));
+    return await obtainSet(environment, request, token, signals.stopped);
   } catch (error) {
     await tellRefusal(environment, error, token);
     throw error;
   }
 }
 
-async function mint(environment: OpenEnvironment, request: CredentialRequest): Promise<IdentityToken> {
-  const { tokens, lease, tokenLifetimeSeconds, report } = environment.run;
+/** Environment variables are read for the default configuration only, so no other has an address to fetch from. */
+async function openEndpoint(environment: OpenEnvironment, request: CredentialRequest): Promise<void> {
+  const { run } = environment;
+  if (run.tokenEndpoint !== true || request.fetchesTokens !== true || request.tag !== null) return;
+  // Loaded only now: nobody else needs an HTTP server.
+  const { openTokenEndpoint } = await import('./token-endpoint.ts');
+  const lifetimeSeconds = run.tokenLifetimeSeconds ?? fetchedTokenSeconds;
+  const endpoint = await openTokenEndpoint({
+    request,
+    lease: run.lease,
+    audit: run.audit,
+    mint: () => mint(environment, request, lifetimeSeconds),
+    warn: (problem) => warn(environment, problem),
+  });
+  if (environment.isClosing) return endpoint.close();
+  environment.tokenEndpoints.set(request, endpoint);
+  environment.secrets.add(endpoint.bearer.reveal());
+}
+
+/** Such a token is used at once, and the next one is a call away. */
+const fetchedTokenSeconds = 600;
+
+async function mint(
+  environment: OpenEnvironment,
+  request: CredentialRequest,
+  lifetimeSeconds = request.rereadsToken ? environment.run.tokenLifetimeSeconds : null,
+): Promise<IdentityToken> {
+  const { tokens, lease, report } = environment.run;
   const { platform, tag, offered, audience } = request;
   const token = await tokens.mint({
     lease,
     audience,
     purpose: { platform, tag, offered },
-    ...(tokenLifetimeSeconds !== null && request.rereadsToken ? { lifetimeSeconds: tokenLifetimeSeconds } : {}),
+    ...(lifetimeSeconds === null ? {} : { lifetimeSeconds }),
   });
   environment.secrets.add(token.compact.reveal());
   const { compact: _, ...shown } = token;
@@ -127,17 +156,6 @@ function phaseEnvironment(environment: OpenEnvironment, signals: PhaseSignals): 
 async function everySettled(work: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(work);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-async function orStopped(stop: AbortSignal, work: Promise<void>): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onStop = (): void => reject(stop.reason as Error);
-  stop.addEventListener('abort', onStop);
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    stop.removeEventListener('abort', onStop);
-  }
 }
 
 function stopped(error: PhaseInterrupted): PhaseOutcome {

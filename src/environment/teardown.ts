@@ -1,17 +1,25 @@
 import { rmdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { removeSlot } from './directory.ts';
 import { warn, type OpenEnvironment } from './open.ts';
 import type { PhaseSignals } from './phase-signals.ts';
 
+/** How long an exchange that is under way may take to hear that it is over. What comes later is ended then. */
+const settleMilliseconds = 1000;
+
 /**
- * Takes a phase down: credentials are deleted first, then the rest of the output is passed on. One step that fails does
+ * Takes a phase down: credentials are ended at their platforms and deleted first, then the rest of the output is passed on. One step that fails does
  * not stop the next; throws nothing. Signals are still caught until the end, so that none cuts it short.
  */
 export async function tearDown(environment: OpenEnvironment, signals: PhaseSignals): Promise<void> {
   const { directory, diskDirectory, run, output, bases } = environment;
   environment.isClosing = true;
+  await Promise.all([...environment.tokenEndpoints.values()].map((endpoint) => endpoint.close()));
+  await settled(environment.obtaining);
+  environment.closing.abort(new Error('the phase is over'));
   await environment.renewal?.stop();
   await Promise.allSettled(environment.installing);
+  await environment.revocations.revokeAll();
   const removed: string[] = [];
   for (const slot of [directory, diskDirectory]) {
     try {
@@ -29,4 +37,12 @@ export async function tearDown(environment: OpenEnvironment, signals: PhaseSigna
   });
   signals.close();
   run.report({ type: 'torn_down', removed });
+}
+
+async function settled(work: ReadonlySet<Promise<unknown>>): Promise<void> {
+  if (work.size === 0) return;
+  const enough = new AbortController();
+  const time = sleep(settleMilliseconds, undefined, { signal: enough.signal }).catch(() => undefined);
+  await Promise.race([Promise.allSettled(work), time]);
+  enough.abort();
 }

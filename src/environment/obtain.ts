@@ -1,0 +1,109 @@
+import type { CredentialRequest, CredentialSet, PlatformIo } from '../domain/credential.ts';
+import { AppError } from '../domain/errors.ts';
+import type { IdentityToken } from '../domain/token.ts';
+import { platformIo, type OpenEnvironment } from './open.ts';
+
+/** How long an exchange may take. */
+export interface ExchangeLimits {
+  /** From then on the user is told what is waited for. */
+  readonly tellMilliseconds: number;
+  /** Platforms have shorter limits of their own for each call; this one ends all retrying. */
+  readonly giveUpMilliseconds: number;
+  /** Once somebody wants to stop, an answer on its way may still come: what it brings can be ended then. */
+  readonly graceMilliseconds: number;
+}
+
+const usualLimits: ExchangeLimits = { tellMilliseconds: 3000, giveUpMilliseconds: 60_000, graceMilliseconds: 500 };
+
+/**
+ * Obtains one configuration's credentials, within limits. What arrives after them is ended at the platform at once.
+ *
+ * @param stopped when somebody wants to stop: no call begins any more, and those under way end soon after
+ * @throws {AppError} `exchange_failed` when the platform has not answered in time; else what the platform throws
+ */
+export async function obtainSet(
+  environment: OpenEnvironment,
+  request: CredentialRequest,
+  token: IdentityToken,
+  stopped: AbortSignal,
+  limits: ExchangeLimits = usualLimits,
+): Promise<CredentialSet> {
+  const calls = watchedCalls(environment, request, stopped);
+  const timers: NodeJS.Timeout[] = [];
+  const after = (milliseconds: number, act: () => void): void => void timers.push(setTimeout(act, milliseconds));
+  const late = Promise.withResolvers<never>();
+  const { platform, tag } = request;
+  after(limits.tellMilliseconds, () =>
+    environment.run.report({ type: 'exchange_waiting', platform, tag, address: calls.address() }),
+  );
+  after(limits.giveUpMilliseconds, () => late.reject(tooSlow(request, limits, calls.address())));
+  const onStop = (): void => after(limits.graceMilliseconds, () => calls.end(stopped.reason));
+  stopped.addEventListener('abort', onStop);
+  const work = request.obtain(token, calls.io);
+  void tracked(environment, work);
+  try {
+    return await Promise.race([work, late.promise]);
+  } catch (error) {
+    calls.end(error);
+    work.then((set) => environment.revocations.late(request, set)).catch(() => undefined);
+    throw error;
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    stopped.removeEventListener('abort', onStop);
+    calls.settle();
+  }
+}
+
+/** Teardown waits a moment for what is under way. */
+async function tracked(environment: OpenEnvironment, work: Promise<CredentialSet>): Promise<void> {
+  environment.obtaining.add(work);
+  await work.catch(() => undefined);
+  environment.obtaining.delete(work);
+}
+
+interface WatchedCalls {
+  readonly io: PlatformIo;
+  /** Origin of the address that was asked last. */
+  readonly address: () => string | null;
+  /** Ends the calls under way. */
+  readonly end: (reason: unknown) => void;
+  /** The exchange is over: what the set calls later, to be renewed, ends with the phase only. */
+  readonly settle: () => void;
+}
+
+function watchedCalls(environment: OpenEnvironment, request: CredentialRequest, stopped: AbortSignal): WatchedCalls {
+  const ending = new AbortController();
+  const io = platformIo(environment, request, AbortSignal.any([ending.signal, environment.closing.signal]));
+  let isObtaining = true;
+  let address: string | null = null;
+  return {
+    io: {
+      ...io,
+      fetch: async (input, init) => {
+        if (isObtaining) stopped.throwIfAborted();
+        address = originOf(input);
+        return io.fetch(input, init);
+      },
+    },
+    address: () => address,
+    end: (reason) => ending.abort(reason),
+    settle: () => (isObtaining = false),
+  };
+}
+
+function originOf(input: Parameters<typeof fetch>[0]): string | null {
+  try {
+    return new URL(input instanceof Request ? input.url : input).origin;
+  } catch {
+    return null;
+  }
+}
+
+function tooSlow({ platform, tag }: CredentialRequest, limits: ExchangeLimits, address: string | null): AppError {
+  const name = tag === null ? platform : `${platform}, tag ${tag}`;
+  return new AppError('exchange_failed', {
+    what: `${name} did not give credentials within ${limits.giveUpMilliseconds / 1000} s`,
+    ...(address === null ? {} : { where: address }),
+    mend: 'see whether it can be reached from here, and try again',
+  });
+}
