@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { base64, certificateA, certificateB } from '../../test/support/certificates.ts';
 import { childEnvironment } from '../environment/child-environment.ts';
 import { describePlatform, type PlatformExamples } from './conformance.ts';
 import { Trial } from './conformance-trial.ts';
@@ -76,6 +77,66 @@ const examples: Readonly<Record<string, PlatformExamples>> = {
     files: ['token'],
     environment: ['KUBE_TOKEN'],
     members: ['token_path'],
+  },
+  vault: {
+    values: { ADDR: 'https://vault.example.com:8200', ROLE: 'payments-plan' },
+    otherValues: {
+      ADDR: 'http://vault.internal/behind',
+      ROLE: 'payments.apply',
+      NAMESPACE: 'admin/team2',
+      AUTH_PATH: 'hallpass/prod',
+      WORKLOAD_IDENTITY_AUDIENCE: 'https://vault.example.com',
+      ENCODED_CACERT: base64(certificateB),
+      CLIENT_TIMEOUT: '5',
+    },
+    alternatives: [
+      {
+        ADDR: 'http://127.0.0.1:8200',
+        ROLE: 'payments-plan',
+        NAMESPACE: 'team1',
+        AUTH_PATH: 'jwt2',
+        WORKLOAD_IDENTITY_AUDIENCE: 'vault.workload.identity.prod',
+        ENCODED_CACERT: base64(certificateA + certificateB),
+        CLIENT_TIMEOUT: '120',
+      },
+    ],
+    refused: {
+      ADDR: [
+        'vault.example.com',
+        'ftp://vault.example.com',
+        'unix:///run/vault.sock',
+        'https://',
+        'https://user:secret@vault.example.com',
+        'https://vault.example.com/?x=1',
+        'https://vault.example.com/#x',
+        'https://vault.example.com/v1',
+        'https://vault.example.com/v1/',
+        ' https://vault.example.com',
+        'https://vault.example.com\n',
+        'https://vault example.com',
+        `https://${'x'.repeat(1000)}`,
+      ],
+      ROLE: ['a b', '../x', 'a/b', '-a', 'a-', '.', 'a\n', 'ä', 'x'.repeat(256)],
+      NAMESPACE: ['a b', 'a//b', '/', '..', 'a/../b', 'a?b', 'a\r\nX-Vault-Token: x', 'ä', 'x'.repeat(501)],
+      AUTH_PATH: ['auth/jwt', '/auth/jwt', 'a b', 'a//b', '/', '..', 'a?b', 'a#b', 'a%2fb', 'a\nb'],
+      WORKLOAD_IDENTITY_AUDIENCE: ['a b', 'a\n', 'x'.repeat(256)],
+      ENCODED_CACERT: [
+        certificateA,
+        'no base64',
+        base64('not PEM'),
+        base64(certificateA.replace('MII', 'AAA')),
+        base64(certificateA + certificateB.replace('MII', 'AAA')),
+        base64(`${certificateA}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`),
+        base64('x'.repeat(100_001)),
+      ],
+      CLIENT_TIMEOUT: ['0', '-1', '1.5', '60s', '1e2', ' 60', '3601', '99999', '٣'],
+    },
+    unseen: ['CLIENT_TIMEOUT'],
+    audience: 'vault.workload.identity',
+    files: ['token'],
+    environment: ['VAULT_ADDR', 'VAULT_TOKEN', 'TERRAFORM_VAULT_SKIP_CHILD_TOKEN'],
+    members: ['token_filename', 'address', 'namespace', 'ca_cert_file'],
+    answers: vaultAnswers,
   },
 };
 
@@ -161,3 +222,12 @@ describe('the registry', () => {
     expect(Object.keys(examples)).toEqual(platforms.map((platform) => platform.id));
   });
 });
+
+/** A Vault that accepts everybody. */
+async function vaultAnswers(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (pathname.endsWith('/auth/token/revoke-self')) return new Response(null, { status: 204 });
+  const { role } = (await request.json()) as { role?: string };
+  const auth = { client_token: `s.${role}`, lease_duration: 1200, renewable: true, token_type: 'service', num_uses: 0 };
+  return Response.json({ wrap_info: null, auth });
+}

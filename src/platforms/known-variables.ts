@@ -90,26 +90,6 @@ export const laterPlatforms: readonly VariableTable[] = [
     ],
   },
   {
-    id: 'vault',
-    title: 'Vault',
-    prefix: 'VAULT',
-    variables: [
-      providerAuth,
-      { name: 'ADDR', required: 'always', since: '1.7.0', about: 'address of the Vault server' },
-      { name: 'ROLE', perPhase: true, required: 'always', since: '1.7.0', about: 'role of the JWT auth method' },
-      { name: 'NAMESPACE', since: '1.7.0', about: 'namespace in Vault' },
-      { name: 'AUTH_PATH', fallback: 'jwt', since: '1.7.0', about: 'mount of the JWT auth method' },
-      {
-        name: 'WORKLOAD_IDENTITY_AUDIENCE',
-        fallback: 'vault.workload.identity',
-        since: '1.7.0',
-        about: '`aud` of the token; must be among the bound audiences of the role',
-      },
-      { name: 'ENCODED_CACERT', since: '1.9.0', about: 'base64 of a PEM CA certificate' },
-      { name: 'CLIENT_TIMEOUT', fallback: '60', since: '1.28.3', about: 'seconds to wait for Vault' },
-    ],
-  },
-  {
     id: 'hcp',
     title: 'HCP',
     prefix: 'HCP',

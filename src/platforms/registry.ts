@@ -2,6 +2,7 @@ import { aws } from './aws/index.ts';
 import { azure } from './azure/index.ts';
 import { kubernetes } from './kubernetes/index.ts';
 import type { Platform } from './platform.ts';
+import { vault } from './vault/index.ts';
 
 /** Every platform that is there, in the order in which they are shown. */
-export const platforms: readonly Platform[] = [aws, azure, kubernetes];
+export const platforms: readonly Platform[] = [aws, azure, kubernetes, vault];

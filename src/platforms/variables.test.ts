@@ -5,6 +5,7 @@ import { phases, type Phase } from '../domain/workload.ts';
 import { awsVariables } from './aws/configure.ts';
 import { laterPlatforms } from './known-variables.ts';
 import { manualVariables } from './manual.ts';
+import { platforms } from './registry.ts';
 import {
   baseNames,
   configuredTags,
@@ -15,7 +16,7 @@ import {
   type VariableTable,
 } from './variables.ts';
 
-const tables = [awsVariables, manualVariables, ...laterPlatforms];
+const tables: readonly VariableTable[] = [...platforms, manualVariables, ...laterPlatforms];
 const table = (id: string): VariableTable => tables.find((candidate) => candidate.id === id)!;
 const roleArn = awsVariables.variables.find((spec) => spec.name === 'ROLE_ARN')!;
 

@@ -1,0 +1,176 @@
+import { ExchangeRefused, type PlatformIo, type Refusal } from '../../domain/credential.ts';
+import { AppError } from '../../domain/errors.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { Secret } from '../../domain/secret.ts';
+import type { IdentityToken } from '../../domain/token.ts';
+import { foreignText } from '../refusal-text.ts';
+import { likelyCauses } from './causes.ts';
+import { roleUrl, type VaultConfiguration } from './configure.ts';
+import { callOnce, callWithRetries, passes, type VaultAnswer, type VaultCall } from './http.ts';
+import { revokeVaultToken } from './revoke.ts';
+
+/** What a login gave. */
+export interface VaultLogin {
+  readonly token: Secret;
+  /** 0: it never ends by itself. */
+  readonly leaseSeconds: number;
+  readonly isRenewable: boolean;
+  /** A batch token: kept nowhere at Vault, so it can neither be renewed nor revoked. */
+  readonly isBatch: boolean;
+  /** How often it can be used; 0: without limit. */
+  readonly uses: number;
+}
+
+/** For an explanation, everything included. */
+const explainSeconds = 3;
+
+/**
+ * Logs in at the JWT auth method, asking again while Vault is sealed or overloaded.
+ *
+ * A call whose answer is lost may have made a token that nobody knows: it ends by the role's `token_ttl`.
+ *
+ * @throws {ExchangeRefused} `exchange_refused` in Vault's own words, with what is likely behind them
+ * @throws {AppError} `exchange_failed` when Vault cannot be reached, stays sealed, or answers what no Vault answers
+ * @see Vault HTTP API, JWT/OIDC auth method, "JWT login"
+ */
+export async function logIn(
+  configuration: VaultConfiguration,
+  tag: string | null,
+  token: IdentityToken,
+  io: Pick<PlatformIo, 'fetch' | 'signal'>,
+): Promise<VaultLogin> {
+  const answer = await callWithRetries(
+    configuration,
+    loginCall(configuration, token),
+    io,
+    configuration.timeoutSeconds,
+  );
+  if (passes(answer.status) || answer.status === 501) throw notReady(configuration, answer, token);
+  if (isRefusal(answer))
+    throw new ExchangeRefused(readRefusal(configuration, tag, token, answer), configuration.address);
+  return readLogin(configuration, answer, token);
+}
+
+/**
+ * Logs in once, to say why Vault refuses; nothing is retried. The token of a success is revoked at once.
+ *
+ * @returns null when Vault accepts the token, cannot be reached within 3 s, or fails by itself (429, 5xx)
+ */
+export async function explainVault(
+  configuration: VaultConfiguration,
+  tag: string | null,
+  token: IdentityToken,
+  io: Pick<PlatformIo, 'fetch' | 'now' | 'signal'>,
+): Promise<Refusal | null> {
+  try {
+    const answer = await callOnce(configuration, loginCall(configuration, token), io, explainSeconds);
+    if (isRefusal(answer)) return readRefusal(configuration, tag, token, answer);
+    if (answer.status !== 200) return null;
+    const login = readLogin(configuration, answer, token);
+    if (!login.isBatch) await revokeVaultToken({ ...configuration, token: login.token }, io, explainSeconds);
+    return null;
+  } catch {
+    // Whatever kept the call from being answered says nothing about the role.
+    return null;
+  }
+}
+
+function loginCall({ authPath, role }: VaultConfiguration, token: IdentityToken): VaultCall {
+  const mount = authPath.split('/').map(encodeURIComponent).join('/');
+  return { method: 'POST', path: `auth/${mount}/login`, body: { role, jwt: token.compact.reveal() } };
+}
+
+/** A 4xx in Vault's form. */
+function isRefusal({ status, json }: VaultAnswer): boolean {
+  return status >= 400 && !passes(status) && status < 500 && json !== null && Array.isArray(json['errors']);
+}
+
+function readRefusal(
+  configuration: VaultConfiguration,
+  tag: string | null,
+  token: IdentityToken,
+  answer: VaultAnswer,
+): Refusal {
+  const message = foreignText(answer.errors.join('; ') || 'Vault gives no reason', token);
+  const { iss, aud, sub } = token.claims;
+  return {
+    platform: 'vault',
+    tag,
+    role: roleUrl(configuration),
+    code: `HTTP ${answer.status}`,
+    message,
+    status: answer.status,
+    requestId: null,
+    causes: likelyCauses(`HTTP ${answer.status}`, message, { configuration, iss, aud, sub }),
+    reasons: answer.reasons.map((reason) => foreignText(reason, token)),
+  };
+}
+
+function notReady(
+  { address, timeoutSeconds }: VaultConfiguration,
+  answer: VaultAnswer,
+  token: IdentityToken,
+): AppError {
+  const words = foreignText(answer.errors.join('; '), token) || `HTTP ${answer.status}`;
+  const isSealed = /sealed/i.test(words);
+  const isUnset = answer.status === 501 || /not (?:yet )?initialized/i.test(words);
+  return new AppError('exchange_failed', {
+    what: isUnset
+      ? `Vault at ${address} is not initialized: ${words}`
+      : `Vault at ${address} ${isSealed ? 'is sealed' : 'cannot answer now'}, and still was after ${timeoutSeconds} s: ${words} (HTTP ${answer.status})`,
+    where: address,
+    mend: isUnset
+      ? 'have it initialized, or look at TFC_VAULT_ADDR'
+      : `${isSealed ? 'have it unsealed' : 'try again later'}; TFC_VAULT_CLIENT_TIMEOUT says how long to wait`,
+  });
+}
+
+/** Parses a login; another mount, product or version must not be able to hand over half of one. */
+function readLogin({ address }: VaultConfiguration, answer: VaultAnswer, token: IdentityToken): VaultLogin {
+  const { json, status } = answer;
+  if (json === null || status < 200 || status > 299) {
+    const form = json === null ? `${answer.contentType || 'something'} that is not JSON` : 'JSON of another kind';
+    throw notVault(address, `answered the login with HTTP ${status} and ${form}`);
+  }
+  const { auth } = json;
+  if (isJsonObject(json['wrap_info'])) {
+    throw new AppError('exchange_refused', {
+      what: `Vault at ${address} wraps its answer to the login, which Hallpass cannot open`,
+      where: address,
+      mend: 'let the login be answered without response wrapping (a proxy that sets X-Vault-Wrap-TTL, or a policy on the path)',
+    });
+  }
+  if (!isJsonObject(auth)) throw notVault(address, 'answered the login without auth');
+  if (isJsonObject(auth['mfa_requirement'])) {
+    throw new AppError('exchange_refused', {
+      what: `Vault at ${address} asks for a second factor at this login; nobody is there to give one`,
+      where: address,
+      mend: "take the mount of the JWT auth method out of Vault's login MFA enforcement",
+    });
+  }
+  return readAuth(address, auth, token);
+}
+
+function readAuth(address: string, auth: JsonObject, token: IdentityToken): VaultLogin {
+  const { client_token: clientToken, lease_duration: seconds, renewable, token_type: type, num_uses: uses } = auth;
+  if (typeof clientToken !== 'string' || !/^[\x21-\x7e]+$/.test(clientToken) || clientToken === token.compact.reveal())
+    throw notVault(address, 'answered the login without a usable auth.client_token');
+  if (typeof seconds !== 'number' || !Number.isSafeInteger(seconds) || seconds < 0)
+    throw notVault(address, 'answered the login without auth.lease_duration');
+  if (typeof renewable !== 'boolean') throw notVault(address, 'answered the login without auth.renewable');
+  return {
+    token: new Secret(clientToken),
+    leaseSeconds: seconds,
+    isRenewable: renewable,
+    isBatch: type === 'batch',
+    uses: typeof uses === 'number' && uses > 0 ? uses : 0,
+  };
+}
+
+function notVault(address: string, what: string): AppError {
+  return new AppError('exchange_failed', {
+    what: `${address} ${what}: this may not be Vault`,
+    where: address,
+    mend: 'look at TFC_VAULT_ADDR: it must be the address of the API, and no proxy, login page or web interface in front of it',
+  });
+}

@@ -1,0 +1,28 @@
+/** Two certificates of nobody's, valid until 2126; their keys are gone. */
+export const certificateA = `-----BEGIN CERTIFICATE-----
+MIIBejCCAR+gAwIBAgIUE08OW86oIT3+v8vuO5LAWYjLr0IwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGdGVzdCBhMCAXDTI2MTEyMTEwNDMzMVoYDzIxMjYxMDI4MTA0
+MzMxWjARMQ8wDQYDVQQDDAZ0ZXN0IGEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AARno7Y0zH4EEetB7prWwvquQSsglNB/jY8iHYs1+n4hiCqgPriWnYabAVQSO5Ud
+CLdngLDkIeqzsovJIt1TAd9Do1MwUTAdBgNVHQ4EFgQUrR8/0vv7JQkCet/EcNRA
+qgulSVEwHwYDVR0jBBgwFoAUrR8/0vv7JQkCet/EcNRAqgulSVEwDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAtLdihjYKev1cFI520nLtzUV7Wnnu
+50PdfSu1wZp6bvwCIQCzxCYY8swICjwRog3RlZlDouhqrkht54LfqrQ1h5cz0g==
+-----END CERTIFICATE-----
+`;
+export const certificateB = `-----BEGIN CERTIFICATE-----
+MIIBejCCAR+gAwIBAgIUTC/sbnqHY6Ex2sc4PtM3NinLxNswCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGdGVzdCBiMCAXDTI2MTEyMTEwNDMzMVoYDzIxMjYxMDI4MTA0
+MzMxWjARMQ8wDQYDVQQDDAZ0ZXN0IGIwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AARHj3RDT1SGBMBpfNBLsEDMcJ4agkEx7j3H+51U6kXGpGcAyTu8BzAC7r2bzEXT
+73veRazOw1sMf551wwkqwvQ6o1MwUTAdBgNVHQ4EFgQU+oTWJTY4byB6Njun0RI1
+aBjXLeQwHwYDVR0jBBgwFoAU+oTWJTY4byB6Njun0RI1aBjXLeQwDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAhEFmORtqNlPpQaUvR8f9nz8WGBhl
+UfS41B9TFnN4RXwCIQCyVAjINAHGIxXM9D6bhmsMBpzup1B8IiaBDponHOSYxw==
+-----END CERTIFICATE-----
+`;
+
+/** As people put a file into a variable. */
+export function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
