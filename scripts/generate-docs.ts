@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setUpParagraphs } from '../src/cli/init/set-up-page.ts';
 import { referencePages } from '../src/platforms/reference-page.ts';
 import { settingsReferencePages } from '../src/settings/reference-pages.ts';
 
 // Writes the reference pages that are drawn from tables in the code; a test fails while they differ.
 const pages = [
-  ['docs/platforms', referencePages()],
+  ['docs/platforms', referencePages(setUpParagraphs())],
   ['docs/reference', settingsReferencePages()],
 ] as const;
 

@@ -1,5 +1,7 @@
 /** What is most likely behind one kind of a platform's refusal. */
 export interface CauseRow {
+  /** An answer of this kind as the platform writes it, `CODE: MESSAGE`; absent for what fits everything else. For the docs. */
+  readonly answer?: string;
   readonly code: RegExp;
   readonly message?: RegExp;
   /** Likeliest first; `{iss}`, `{aud}`, `{sub}` and what else the platform names are filled in. */

@@ -1,30 +1,24 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { laterPlatforms } from './known-variables.ts';
-import { manualVariables } from './manual.ts';
-import { referencePages } from './reference-page.ts';
-import { platforms } from './registry.ts';
-import { baseNames } from './variables.ts';
+import { causesOf } from './likely-causes.ts';
+import { causeTables } from './reference-page.ts';
 
-const directory = join(import.meta.dirname, '../../docs/platforms');
-
-describe('docs/platforms', () => {
-  it.each([...referencePages()])('%s is what the tables say (else run npm run docs)', (name, text) => {
-    expect(readFileSync(join(directory, name), 'utf8')).toBe(text);
+describe('the tables of causes', () => {
+  it.each(Object.keys(causeTables))('%s: each row is the one that its own answer finds', (id) => {
+    const rows = causeTables[id]!;
+    expect(rows.filter(({ answer }) => answer !== undefined).length).toBeGreaterThan(1);
+    for (const row of rows) {
+      if (row.answer === undefined) continue;
+      const [code, message] = splitAnswer(row.answer);
+      expect([row.answer, causesOf(rows, { code, message }, {})]).toEqual([row.answer, row.causes]);
+    }
   });
 
-  it('holds no page that nobody makes', () => {
-    expect(readdirSync(directory).sort()).toEqual([...referencePages().keys()].sort());
-  });
-
-  it('names every variable of every table', () => {
-    const text = [...referencePages().values()].join('\n');
-    const names = [...platforms, manualVariables, ...laterPlatforms].flatMap((table) =>
-      baseNames(table)
-        .filter((row) => !row.isSharedDefault)
-        .map((row) => row.base),
-    );
-    expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  it.each(Object.keys(causeTables))('%s: the last row fits everything', (id) => {
+    expect(causesOf(causeTables[id]!, { code: '\u{1f600}', message: '' }, {})).toHaveLength(3);
   });
 });
+
+function splitAnswer(answer: string): [code: string, message: string] {
+  const at = answer.indexOf(': ');
+  return at < 0 ? [answer, ''] : [answer.slice(0, at), answer.slice(at + 2)];
+}

@@ -1,6 +1,9 @@
+import { awsCauses } from './aws/causes.ts';
 import { laterPlatforms, otherNames } from './known-variables.ts';
+import type { CauseRow } from './likely-causes.ts';
 import { manualVariables } from './manual.ts';
 import { markdownTable } from './markdown-table.ts';
+import type { Platform } from './platform.ts';
 import { platforms } from './registry.ts';
 import { inputVariableName } from './requests.ts';
 import {
@@ -14,11 +17,20 @@ import {
 
 const generated = '<!-- Made by `npm run docs` from the tables in src/platforms. Edit those. -->';
 
-/** The reference pages of `docs/platforms`, by file name. Pure; a test holds the files against them. */
-export function referencePages(): ReadonlyMap<string, string> {
+/** What is behind the answers of each platform; only the docs need all of them at once. */
+export const causeTables: Readonly<Record<string, readonly CauseRow[]>> = { aws: awsCauses };
+
+/**
+ * The reference pages of `docs/platforms`, by file name. Pure; a test holds the files against them.
+ *
+ * @param setUp paragraphs on setting a platform up, by its id
+ */
+export function referencePages(setUp: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, string> {
   return new Map([
     ['README.md', overview()],
-    ...platforms.map((platform) => [`${platform.id}.md`, platformPage(platform, platform.conflicts)] as const),
+    ...platforms.map(
+      (platform) => [`${platform.id}.md`, platformPage(platform, setUp.get(platform.id) ?? [])] as const,
+    ),
     ['manual.md', manualPage()],
     ['later.md', laterPage()],
   ]);
@@ -77,17 +89,30 @@ function overview(): string {
   ]);
 }
 
-function platformPage(platform: VariableTable, conflicts: readonly string[]): string {
+function platformPage(platform: Platform, setUp: readonly string[]): string {
+  const causes = causeTables[platform.id] ?? [];
   return page([
     `# ${platform.title}`,
+    ...setUp,
+    '## Variables',
     variablesTable(platform),
     tagNote(platform),
     `Terraform receives the configurations in the variable \`${inputVariableName(platform.id)}\`.`,
     '## What not to set beside it',
     'These win over what Hallpass sets, or contradict it. Hallpass warns of them by name.',
-    conflicts.map((name) => `- \`${name}\``).join('\n'),
+    platform.conflicts.map((name) => `- \`${name}\``).join('\n'),
+    '## What can go wrong',
+    `Why a token was refused, Hallpass says by itself, with your own values, after a command that failed; \`hallpass doctor --platform ${platform.id}\` says it before a run. The answers and what is most often behind them:`,
+    ...causes.flatMap(causeParagraphs),
     `Files, environment, calls and limits: [src/platforms/${platform.id}/README.md](../../src/platforms/${platform.id}/README.md).`,
   ]);
+}
+
+/** Placeholders as one would write them by hand: `{iss}` → `ISS`. */
+function causeParagraphs({ answer, causes }: CauseRow): string[] {
+  if (answer === undefined) return [];
+  const filled = (text: string): string => text.replace(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase());
+  return [`**\`${filled(answer)}\`**`, causes.map((cause, index) => `${index + 1}. ${filled(cause)}`).join('\n')];
 }
 
 function manualPage(): string {

@@ -12,8 +12,9 @@ export interface OfferedToAws {
 }
 
 /** From what STS says to what is most likely behind it. `{role}`, `{account}`, `{host}`, `{iss}`, `{aud}`, `{sub}` are filled in. */
-const rows: readonly CauseRow[] = [
+export const awsCauses: readonly CauseRow[] = [
   {
+    answer: 'AccessDenied: Not authorized to perform sts:TagSession',
     code: /^AccessDenied/,
     message: /sts:TagSession/,
     causes: [
@@ -23,6 +24,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'AccessDenied: Not authorized to perform sts:SetSourceIdentity',
     code: /^AccessDenied/,
     message: /sts:SetSourceIdentity/,
     causes: [
@@ -32,6 +34,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity',
     code: /^AccessDenied/,
     causes: [
       'the trust policy of {role} has no statement whose conditions all hold: compare its {host}:sub with "{sub}" and its {host}:aud with "{aud}", letter by letter',
@@ -40,6 +43,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'InvalidIdentityToken: No OpenIDConnect provider found in your account for {iss}',
     code: /^InvalidIdentityToken$/,
     message: /No OpenIDConnect provider/i,
     causes: [
@@ -49,6 +53,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'InvalidIdentityToken: Incorrect token audience',
     code: /^InvalidIdentityToken$/,
     message: /audience/i,
     causes: [
@@ -58,6 +63,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: "InvalidIdentityToken: Couldn't retrieve verification key from your identity provider",
     code: /^InvalidIdentityToken$/,
     message: /verification key|thumbprint|certificate|HTTPS/i,
     causes: [
@@ -67,6 +73,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'InvalidIdentityToken: The target role ARN is not present in the roles claim of the identity token',
     code: /^InvalidIdentityToken$/,
     message: /roles claim/i,
     causes: [
@@ -76,6 +83,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'InvalidIdentityToken: The ID Token provided is not a valid JWT.',
     code: /^InvalidIdentityToken$/,
     causes: [
       'the signing key is not among the keys that AWS reads from {iss}: run hallpass issuer check {iss}, publish the keys again, and wait for caches',
@@ -84,6 +92,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'ExpiredTokenException: Token expired: current date/time … must be before the expiration date/time …',
     code: /^ExpiredToken/,
     causes: [
       'the token expired before STS saw it: the phase ran longer than the token lives; raise token_lifetime',
@@ -92,6 +101,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'IDPCommunicationError',
     code: /^IDPCommunicationError$/,
     causes: [
       'AWS could not reach {iss} just now: try again, and run hallpass issuer check {iss}',
@@ -100,6 +110,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'IDPRejectedClaim',
     code: /^IDPRejectedClaim$/,
     causes: [
       'the provider for {iss} rejected the token: compare its kind in account {account} (it must be an OIDC provider)',
@@ -108,6 +119,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'ValidationError: The requested DurationSeconds exceeds the MaxSessionDuration set for this role.',
     code: /^ValidationError$/,
     message: /DurationSeconds/i,
     causes: [
@@ -117,6 +129,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'ValidationError: Request ARN is invalid',
     code: /^ValidationError$/,
     causes: [
       '{role} is not a valid role ARN for this partition: compare it with the IAM console',
@@ -125,6 +138,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'PackedPolicyTooLarge',
     code: /^PackedPolicyTooLarge$|^MalformedPolicyDocument$/,
     causes: [
       'session policy and session tags are too large together: send fewer or shorter tags',
@@ -133,6 +147,7 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    answer: 'RegionDisabledException',
     code: /^RegionDisabledException$/,
     causes: [
       'STS is switched off in this region for account {account}: switch it on in the IAM account settings',
@@ -164,5 +179,5 @@ export function likelyCauses(code: string, message: string, offered: OfferedToAw
     sub: offered.sub,
   };
   const isHidden = offered.atAws && offered.iss.startsWith('http://');
-  return causesOf(rows, { code, message }, values, isHidden ? [unreachableIssuer] : []);
+  return causesOf(awsCauses, { code, message }, values, isHidden ? [unreachableIssuer] : []);
 }
