@@ -44,6 +44,27 @@ describe('hallpass doctor', () => {
     );
   });
 
+  it('warns of two Vaults that take the same audience, and of no other', async () => {
+    const vault = (tag: string, host: string, audience?: string) => ({
+      [`TFC_VAULT_PROVIDER_AUTH${tag}`]: 'true',
+      [`TFC_VAULT_ADDR${tag}`]: `https://${host}:8200`,
+      [`TFC_VAULT_RUN_ROLE${tag}`]: 'payments',
+      ...(audience === undefined ? {} : { [`TFC_VAULT_WORKLOAD_IDENTITY_AUDIENCE${tag}`]: audience }),
+    });
+    const of = async (variables: Readonly<Record<string, string>>) =>
+      (await findingsFor({ ...aws, ...variables })).filter(({ check }) => check === 'audiences');
+    expect(await of({ ...vault('', 'one'), ...vault('_B', 'two') })).toMatchObject([
+      {
+        state: 'note',
+        what: expect.stringContaining(
+          'https://one:8200 and https://two:8200 share the audience vault.workload.identity',
+        ),
+      },
+    ]);
+    expect(await of({ ...vault('', 'one'), ...vault('_B', 'two', 'vault.two') })).toEqual([]);
+    expect(await of({ ...vault('', 'one'), ...vault('_B', 'one') })).toEqual([]);
+  });
+
   it('says that the choice of an identity was not allowed yet', async () => {
     expect(await findingsFor(aws)).toContainEqual(expect.objectContaining({ check: 'identity', state: 'problem' }));
   });

@@ -13,6 +13,7 @@ import {
   checkIssuer,
   checkPlaces,
   checkRunDirectory,
+  checkSharedAudiences,
   checkTerraform,
 } from './doctor/checks.ts';
 import { tryExchanges, type ExchangeResult } from './doctor/exchanges.ts';
@@ -143,6 +144,7 @@ async function workloadFindings(context: CliContext, workload: WorkloadSettings)
     ...(await looked('identity', () => checkAllowed(context, workload))),
     ...(await looked('issuer', () => checkIssuer(context, workload))),
     ...checkConflicts(workload),
+    ...(await looked('variables', async () => checkSharedAudiences(workload))),
   ];
 }
 

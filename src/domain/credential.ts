@@ -94,6 +94,11 @@ export interface CredentialRequest {
   readonly audience: string;
   /** What the token is offered to (a role ARN …), for audit and explanations. */
   readonly offered: string | null;
+  /**
+   * Who gets to see the token, where that is one of many and not a cloud: an address. Whoever has it could offer it to
+   * another that takes the same audience.
+   */
+  readonly relyingParty?: string;
   /** Whether a short token may be renewed into its file. */
   readonly rereadsToken: boolean;
   /** Whether the platform's clients can fetch fresh tokens from {@link PlatformIo.tokenEndpoint}. */

@@ -6,7 +6,8 @@ import { openPrivateDirectory, readPrivateFile } from '../../files/private-file.
 import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
 import { openIssuer } from '../../identity/issuer.ts';
 import { fileKeyStore } from '../../identity/key-store/file.ts';
-import { configuredPlatforms, conflictingVariables } from '../../platforms/index.ts';
+import { phases } from '../../domain/workload.ts';
+import { configuredPlatforms, conflictingVariables, requestsFor } from '../../platforms/index.ts';
 import { requireAllowed, type WorkloadSettings } from '../../settings/workload.ts';
 import { findProgram } from '../../terraform/find-program.ts';
 import { ProgramError } from '../../terraform/program-error.ts';
@@ -32,6 +33,27 @@ export async function checkAllowed(context: CliContext, workload: WorkloadSettin
 export function checkConflicts({ childVariables, variables }: WorkloadSettings): readonly Finding[] {
   const conflicts = conflictingVariables(childVariables.keys(), configuredPlatforms(variables));
   return conflicts.map(({ what, mend }) => finding('variables', 'note', what, mend ?? null));
+}
+
+/** Relying parties that take the same audience: each could offer our token to the others. */
+export function checkSharedAudiences({ variables, workspace }: WorkloadSettings): readonly Finding[] {
+  const requests = phases.flatMap((phase) => requestsFor(variables, phase, { workspace: workspace.name }));
+  const parties = Map.groupBy(
+    requests.filter(({ relyingParty }) => relyingParty !== undefined),
+    ({ audience }) => audience,
+  );
+  return [...parties].flatMap(([audience, sharing]) => {
+    const addresses = [...new Set(sharing.map(({ relyingParty }) => relyingParty!))];
+    if (addresses.length < 2) return [];
+    return [
+      finding(
+        'audiences',
+        'note',
+        `${addresses.join(' and ')} share the audience ${audience}: each could offer our token to the other`,
+        'give each an audience of its own (TFC_…_WORKLOAD_IDENTITY_AUDIENCE, with the tag), on both sides',
+      ),
+    ];
+  });
 }
 
 /** The data directory and the key-encryption key: there, private, and what their places protect. */

@@ -45,6 +45,7 @@ function requestFor(configuration: VaultConfiguration, tag: string | null): Cred
     tag,
     audience: configuration.audience,
     offered: roleUrl(configuration),
+    relyingParty: configuration.address,
     rereadsToken: false,
     // Loaded only where there is a Vault.
     obtain: async (token, io) => {
