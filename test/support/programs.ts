@@ -17,7 +17,7 @@ const mirrorParents = ['/opt', '/usr/share', '/usr/local/share'] as const;
 const finders = {
   terraform: () => onPath('terraform'),
   tofu: () => onPath('tofu'),
-  'aws-provider': awsProvider,
+  'aws-provider': () => provider('aws'),
   aws: () => onPath('aws'),
   'python-boto3': () => pythonModule('boto3'),
   moto: () => pythonModule('moto.server'),
@@ -28,6 +28,10 @@ const finders = {
   setpriv: () => onPath('setpriv'),
   expect: () => onPath('expect'),
   curl: () => onPath('curl'),
+  bao: openBao,
+  'python-hvac': () => pythonModule('hvac'),
+  'vault-provider': () => provider('vault'),
+  postgres,
   kubectl: () => onPath('kubectl'),
   'python-kubernetes': () => pythonModule('kubernetes'),
 } as const satisfies Record<string, () => Found>;
@@ -82,10 +86,15 @@ export function describeWith(names: readonly ProgramName[], title: string, body:
 
 /** The directory of a Terraform provider mirror that holds the AWS provider, or undefined. */
 export function awsProviderMirror(): string | undefined {
+  return providerMirror('aws');
+}
+
+/** The same for any provider of HashiCorp's. */
+export function providerMirror(name: string): string | undefined {
   const named = process.env['HALLPASS_PROVIDER_MIRROR'];
   if (named === 'none') return undefined;
   const candidates = named ? [named] : mirrorParents.flatMap((parent) => [parent, ...directoriesIn(parent)]);
-  return candidates.find((directory) => existsSync(join(directory, 'registry.terraform.io/hashicorp/aws')));
+  return candidates.find((directory) => existsSync(join(directory, 'registry.terraform.io/hashicorp', name)));
 }
 
 /** The text of a Terraform CLI configuration that takes providers from the mirror, and nothing from the network. */
@@ -149,11 +158,30 @@ function workingBubblewrap(): Found {
   return status === 0 ? bwrap : { missing: `bwrap does not work here: ${stderr.trim().split('\n')[0]}` };
 }
 
-function awsProvider(): Found {
-  const mirror = awsProviderMirror();
+function provider(name: string): Found {
+  const mirror = providerMirror(name);
   return mirror === undefined
-    ? { missing: `no provider mirror under ${mirrorParents.join(', ')} or in HALLPASS_PROVIDER_MIRROR` }
+    ? { missing: `no provider mirror with ${name} under ${mirrorParents.join(', ')} or in HALLPASS_PROVIDER_MIRROR` }
     : { path: mirror };
+}
+
+/** HashiCorp's Vault has another name, and other tokens; its answers are not what the tests hold against. */
+function openBao(): Found {
+  const bao = onPath('bao');
+  if (bao.missing !== undefined) return bao;
+  const { status, stdout } = spawnSync(bao.path, ['version'], { encoding: 'utf8', timeout: 20_000 });
+  return status === 0 && stdout.startsWith('OpenBao') ? bao : { missing: 'bao version does not say OpenBao' };
+}
+
+/** The directory of PostgreSQL's programs. Its server does not run as root: then another user must be at hand. */
+function postgres(): Found {
+  const parent = '/usr/lib/postgresql';
+  const candidates = directoriesIn(parent).map((directory) => join(directory, 'bin'));
+  const bin = candidates.find((directory) => isExecutable(join(directory, 'initdb')));
+  if (bin === undefined) return { missing: `no initdb under ${parent}` };
+  return process.getuid?.() === 0 && onPath('setpriv').missing !== undefined
+    ? { missing: 'its server does not run as root, and there is no setpriv' }
+    : { path: bin };
 }
 
 function directoriesIn(parent: string): string[] {
