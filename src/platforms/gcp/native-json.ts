@@ -1,0 +1,47 @@
+import { nearest } from '../../domain/nearest.ts';
+import { quoted } from '../../domain/printable.ts';
+import { TrustDocumentError } from '../../domain/trust.ts';
+import type { JsonNode, Member, ObjectNode, Place } from '../json-document.ts';
+
+const asPrinted = 'give it as gcloud prints it with --format=json';
+
+/** The error for a value that Google would not have stored. */
+export function refuse(at: Place, what: string, mend: string = asPrinted): TrustDocumentError {
+  return new TrustDocumentError(at, what, mend);
+}
+
+/** The members of an object; names that are not known are refused, since a misspelt condition would be none. */
+export function membersOf(node: JsonNode, title: string, known: readonly string[]): ReadonlyMap<string, Member> {
+  const object = objectOf(node, title);
+  for (const member of object.members) {
+    if (known.includes(member.name)) continue;
+    const near = nearest(member.name, known);
+    throw refuse(
+      member.at,
+      `${title} has no member ${quoted(member.name)}`,
+      near === undefined ? `use ${known.join(', ')}` : `did you mean ${near}?`,
+    );
+  }
+  return new Map(object.members.map((member) => [member.name, member]));
+}
+
+export function objectOf(node: JsonNode, title: string): ObjectNode {
+  if (node.kind === 'object') return node;
+  throw refuse(node, `${title} must be an object`);
+}
+
+export function itemsOf(member: Member | undefined): readonly JsonNode[] {
+  if (member === undefined) return [];
+  if (member.value.kind === 'list') return member.value.items;
+  throw refuse(member.value, `${member.name} must be a list`);
+}
+
+export function textOf(node: JsonNode, title: string): string {
+  if (node.kind === 'text') return node.value;
+  throw refuse(node, `${title} must be a text`);
+}
+
+export function requiredText(at: Place, member: Member | undefined, title: string, name: string): string {
+  if (member === undefined) throw refuse(at, `${title} has no ${name}`);
+  return textOf(member.value, name);
+}
