@@ -20,6 +20,17 @@ async function findingsFor(variables: Readonly<Record<string, string>>): Promise
 
 const aws = { TFC_AWS_PROVIDER_AUTH: 'true', TFC_AWS_RUN_ROLE_ARN: 'arn:aws:iam::111122223333:role/payments' };
 
+const vault = (tag: string, host: string, audience?: string): Readonly<Record<string, string>> => ({
+  [`TFC_VAULT_PROVIDER_AUTH${tag}`]: 'true',
+  [`TFC_VAULT_ADDR${tag}`]: `https://${host}:8200`,
+  [`TFC_VAULT_RUN_ROLE${tag}`]: 'payments',
+  ...(audience === undefined ? {} : { [`TFC_VAULT_WORKLOAD_IDENTITY_AUDIENCE${tag}`]: audience }),
+});
+
+async function sharedAudiences(variables: Readonly<Record<string, string>>): Promise<readonly Finding[]> {
+  return (await findingsFor({ ...aws, ...variables })).filter(({ check }) => check === 'audiences');
+}
+
 describe('hallpass doctor', () => {
   it('names a variable that may win over the credentials of a platform', async () => {
     expect(await findingsFor({ ...aws, AWS_PROFILE: 'mine', GREETING: 'hello' })).toContainEqual(
@@ -45,15 +56,7 @@ describe('hallpass doctor', () => {
   });
 
   it('warns of two Vaults that take the same audience, and of no other', async () => {
-    const vault = (tag: string, host: string, audience?: string) => ({
-      [`TFC_VAULT_PROVIDER_AUTH${tag}`]: 'true',
-      [`TFC_VAULT_ADDR${tag}`]: `https://${host}:8200`,
-      [`TFC_VAULT_RUN_ROLE${tag}`]: 'payments',
-      ...(audience === undefined ? {} : { [`TFC_VAULT_WORKLOAD_IDENTITY_AUDIENCE${tag}`]: audience }),
-    });
-    const of = async (variables: Readonly<Record<string, string>>) =>
-      (await findingsFor({ ...aws, ...variables })).filter(({ check }) => check === 'audiences');
-    expect(await of({ ...vault('', 'one'), ...vault('_B', 'two') })).toMatchObject([
+    expect(await sharedAudiences({ ...vault('', 'one'), ...vault('_B', 'two') })).toMatchObject([
       {
         state: 'note',
         what: expect.stringContaining(
@@ -61,8 +64,8 @@ describe('hallpass doctor', () => {
         ),
       },
     ]);
-    expect(await of({ ...vault('', 'one'), ...vault('_B', 'two', 'vault.two') })).toEqual([]);
-    expect(await of({ ...vault('', 'one'), ...vault('_B', 'one') })).toEqual([]);
+    expect(await sharedAudiences({ ...vault('', 'one'), ...vault('_B', 'two', 'vault.two') })).toEqual([]);
+    expect(await sharedAudiences({ ...vault('', 'one'), ...vault('_B', 'one') })).toEqual([]);
   });
 
   it('says that the choice of an identity was not allowed yet', async () => {
