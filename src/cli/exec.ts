@@ -63,6 +63,7 @@ export const command: CommandFactory = (context) =>
           .choices(['auto', 'mask', 'off'] as const)
           .default('auto' as const),
       )
+      .option('--token-endpoint', 'let the command fetch fresh tokens (azurerm, azuread; HALLPASS_TOKEN_ENDPOINT)')
       .option('--redact', 'redact output on a terminal too (elsewhere it always is)')
       .option('--no-explain', 'do not ask the platform why, when the command fails')
       .addHelpText('after', help)

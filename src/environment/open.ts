@@ -200,12 +200,11 @@ export function addSecret(environment: OpenEnvironment, name: string, value: str
 
 /** Reports a warning, each once a phase. */
 export function warn(environment: Pick<OpenEnvironment, 'run' | 'reported'>, problem: Problem): void {
-  const text = problem.where === undefined ? problem.what : `${problem.what}: ${problem.where}`;
-  if (environment.reported.has(text)) return;
-  environment.reported.add(text);
+  if (environment.reported.has(problem.what)) return;
+  environment.reported.add(problem.what);
   environment.run.report({
     type: 'warning',
-    text,
+    text: problem.what,
     ...(problem.mend === undefined ? {} : { mend: problem.mend }),
   });
 }
@@ -260,7 +259,15 @@ async function putInPlace(
   await writeFiles(directory, set);
   environment.installed.push({ platform, tag, set, request, directory, token });
   environment.run.report({ type: 'credentials_ready', platform, tag, offered, expiresAt: set.expiresAt });
-  for (const problem of set.warnings ?? []) warn(environment, problem);
+  warnOfSet(environment, set);
+}
+
+/** What the platform says of a set, each once a phase; the place belongs to it, since the sentence may not name it. */
+export function warnOfSet(environment: OpenEnvironment, { warnings = [] }: Pick<CredentialSet, 'warnings'>): void {
+  for (const problem of warnings) {
+    const place = problem.where === undefined || problem.what.includes(problem.where) ? '' : ` (${problem.where})`;
+    warn(environment, { ...problem, what: problem.what + place });
+  }
 }
 
 export async function writeFiles(directory: string, set: Pick<CredentialSet, 'files'>): Promise<void> {

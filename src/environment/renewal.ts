@@ -1,5 +1,13 @@
 import { performance } from 'node:perf_hooks';
-import { addSetSecrets, warn, writeFiles, type Installed, type OpenEnvironment, type Renewal } from './open.ts';
+import {
+  addSetSecrets,
+  warn,
+  warnOfSet,
+  writeFiles,
+  type Installed,
+  type OpenEnvironment,
+  type Renewal,
+} from './open.ts';
 import { formatDuration } from '../domain/duration.ts';
 import type { CredentialRequest } from '../domain/credential.ts';
 import type { IdentityToken } from '../domain/token.ts';
@@ -151,7 +159,7 @@ async function renewOnce(environment: OpenEnvironment, one: Installed, mint: Min
     tag: one.tag,
     expiresAt: set.expiresAt,
   });
-  for (const problem of set.warnings ?? []) warn(environment, problem);
+  warnOfSet(environment, set);
 }
 
 /** The phase may end meanwhile: then nothing is written any more, and what arrives is ended. */

@@ -14,8 +14,6 @@ const waitingPart = 'hallpass.revocations';
 const limitMilliseconds = 5000;
 /** A note that waits is not tried with every command. */
 const pauseMilliseconds = 60_000;
-/** Where nobody knows when credentials end. No phase lasts longer. */
-const longestMilliseconds = 24 * 60 * 60 * 1000;
 
 /** The directories of notes that wait, for a mask to hide. */
 export async function findWaitingDirectories(): Promise<readonly string[]> {
@@ -182,7 +180,6 @@ async function removed(file: string): Promise<boolean> {
 }
 
 function hasEnded({ facts }: SealedNote, now: Date): boolean {
-  const end =
-    facts.expiresAt === null ? Date.parse(facts.createdAt) + longestMilliseconds : Date.parse(facts.expiresAt);
-  return end <= now.getTime();
+  // Those without an end are tried for as long as their key is there.
+  return facts.expiresAt !== null && Date.parse(facts.expiresAt) <= now.getTime();
 }

@@ -39,7 +39,7 @@ export async function revoke(
   if (platform?.revoke === undefined)
     return { reason: `this version of Hallpass cannot end credentials of ${printable(one.platform)}`, mayPass: false };
   try {
-    const io = { fetch: stoppableFetch(world.fetch, stop), now: world.now };
+    const io = { fetch: stoppableFetch(world.fetch, stop), now: world.now, signal: stop };
     await orStopped(stop, Promise.resolve(platform.revoke(revocation.reveal(), io)));
     return null;
   } catch (error) {

@@ -3,6 +3,7 @@ import { nearest } from '../domain/nearest.ts';
 import { unknownVariables } from '../platforms/index.ts';
 import { identityFields } from './identity-choice.ts';
 import { type Settings, settingsTable } from './settings.ts';
+import { tokenEndpointField } from './token-endpoint.ts';
 
 /** Variables of our own programs and tests, which are no settings. */
 const notSettings = /^HALLPASS_(?:LAUNCH|PACK|TEST|BENCH)_/;
@@ -19,7 +20,9 @@ export function callersVariables(parentEnvironment: Settings['parentEnvironment'
 }
 
 function unknownSettings(names: readonly string[]) {
-  const known: readonly string[] = [...settingsTable, ...identityFields].map(({ variable }) => variable);
+  const known: readonly string[] = [...settingsTable, ...identityFields, tokenEndpointField].map(
+    ({ variable }) => variable,
+  );
   return names
     .filter((name) => name.startsWith('HALLPASS_') && !known.includes(name) && !notSettings.test(name))
     .map((name) => ({ name, nearest: nearest(name, known) }));

@@ -17,6 +17,8 @@ export interface WorkloadFlags {
   readonly organization?: string | undefined;
   readonly project?: string | undefined;
   readonly workspace?: string | undefined;
+  /** Of `exec` only. */
+  readonly tokenEndpoint?: boolean | undefined;
 }
 
 export type IdentityField = 'issuer' | Noun;

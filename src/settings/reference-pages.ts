@@ -2,6 +2,7 @@ import { markdownTable } from '../platforms/markdown-table.ts';
 import { identityFields } from './identity-choice.ts';
 import { reservedVariables } from './reserved-variables.ts';
 import { settingsTable } from './settings.ts';
+import { tokenEndpointField } from './token-endpoint.ts';
 import { valueForms, workloadFileKeys } from './workload-file.ts';
 
 const generated = '<!-- Made by `npm run docs` from the tables in src/settings. Edit those. -->';
@@ -51,7 +52,11 @@ function settingsPage(): string {
     'A flag beats the variable, the variable beats the file. An empty variable counts as not set.',
     markdownTable(
       ['Key in hallpass.yaml', 'Variable', 'Flag'],
-      identityFields.map(({ field, variable, flag }) => [`\`${field}\``, code(variable), code(flag)]),
+      [...identityFields, tokenEndpointField].map(({ field, variable, flag }) => [
+        `\`${field}\``,
+        code(variable),
+        code(flag),
+      ]),
     ),
     '`TFC_…` variables may stand in `hallpass.yaml` and in the environment; the environment wins, name by name. [Their names](../platforms/README.md).',
     'A variable that begins with `TFC_` or `HALLPASS_` and that nobody knows is a warning with the nearest known name. In `hallpass.yaml` an unknown `TFC_` name is an error.',

@@ -141,6 +141,10 @@ describe('a hallpass.yaml', () => {
     ['token_lifetime: 9s', 'token_lifetime is "9s", outside 10s to 24h', undefined],
     ['token_lifetime: 25h', 'token_lifetime is "25h", outside 10s to 24h', undefined],
     ['token_lifetime: soon', 'token_lifetime is "soon", which is not a duration', '15m'],
+    ['token_endpoint: "true"', 'token_endpoint must be true or false', undefined],
+    ['token_endpoint: yes', 'token_endpoint must be true or false', undefined],
+    ['token_endpoint: 1', 'token_endpoint must be true or false', undefined],
+    ['token_endpoint:', 'token_endpoint must be true or false', undefined],
     ['ids: { workspace: prj-abc }', 'ids.workspace is "prj-abc", which is not an id of that kind', '"ws-"'],
     ['ids: { organization: "org-a:b" }', 'which is not an id of that kind', '"org-"'],
   ])('refuses a value of the wrong kind: %j', (text, what, mend) => {

@@ -44,6 +44,7 @@ export interface WorkloadFile {
   readonly variables: ReadonlyMap<string, Placed<WrittenValue>>;
   readonly terraformVariables: ReadonlyMap<string, Placed<WrittenValue>>;
   readonly tokenLifetimeSeconds: Placed<number> | null;
+  readonly tokenEndpoint: Placed<boolean> | null;
 }
 
 /** The keys of a `hallpass.yaml`, in the order of the reference page. */
@@ -76,6 +77,12 @@ export const workloadFileKeys = [
     value: 'duration',
     about:
       'short tokens, renewed while the command runs: `10s` to `24h`, such as `15m`; absent: the lifetime of the phase',
+  },
+  {
+    key: 'token_endpoint',
+    value: '`true` or `false`',
+    about:
+      'the command may fetch fresh tokens while it runs, from an address on this machine that knows it by a secret: for `azurerm` and `azuread`, whose applies then outlive one token; absent: `false`',
   },
   {
     key: 'ids',
@@ -132,7 +139,13 @@ export function readWorkloadFile(text: string, path: string): WorkloadFile {
     variables,
     terraformVariables: valuesOf(source, known.get('terraform_variables'), checkTerraformVariableName),
     tokenLifetimeSeconds: placed('token_lifetime', lifetimeSeconds),
+    tokenEndpoint: placedFlag(source, known.get('token_endpoint')),
   };
+}
+
+function placedFlag(source: YamlSource, entry: YamlEntry | undefined): Placed<boolean> | null {
+  if (entry === undefined) return null;
+  return { value: flagOf(source, entry, entry.key), place: source.placeOf(entry.value) };
 }
 
 function writtenName(noun: Noun, written: string): string {

@@ -59,10 +59,35 @@ describe('the workload', () => {
       project: { name: 'payments', id: derivedId('prj', ['acme', 'payments']) },
       workspace: { name: 'web', id: derivedId('ws', ['acme', 'payments', 'web']) },
       tokenLifetimeSeconds: null,
+      tokenEndpoint: false,
       files: [join(home, 'repo/hallpass.yaml')],
       warnings: [],
     });
     expect(workload.sources.get('workspace')).toBe(`${join(home, 'repo/hallpass.yaml')}:4:12`);
+  });
+
+  it.each<[string, Record<string, string>, boolean | undefined, boolean, string | undefined]>([
+    ['', {}, undefined, false, undefined],
+    ['token_endpoint: true\n', {}, undefined, true, 'hallpass.yaml:5:17'],
+    ['token_endpoint: true\n', { HALLPASS_TOKEN_ENDPOINT: 'false' }, undefined, false, 'HALLPASS_TOKEN_ENDPOINT'],
+    ['token_endpoint: true\n', { HALLPASS_TOKEN_ENDPOINT: '' }, undefined, true, 'hallpass.yaml:5:17'],
+    ['token_endpoint: false\n', { HALLPASS_TOKEN_ENDPOINT: 'true' }, undefined, true, 'HALLPASS_TOKEN_ENDPOINT'],
+    ['token_endpoint: false\n', { HALLPASS_TOKEN_ENDPOINT: 'false' }, true, true, '--token-endpoint'],
+  ])('has a token endpoint by flag, variable, file: %j %j %j', async (text, exported, flag, expected, source) => {
+    const { settings } = place({ 'repo/hallpass.yaml': full + text }, exported);
+    const workload = await resolveWorkload(settings, { tokenEndpoint: flag });
+    expect(workload.tokenEndpoint).toBe(expected);
+    expect(workload.sources.get('token_endpoint')?.replace(/.*\//, '')).toBe(source);
+    expect(workload.warnings).toEqual([]);
+  });
+
+  it.each(['yes', '1', 'TRUE', ' true', 'on'])('refuses HALLPASS_TOKEN_ENDPOINT=%j', async (value) => {
+    const { settings } = place({ 'repo/hallpass.yaml': full }, { HALLPASS_TOKEN_ENDPOINT: value });
+    expect(await problemOf(settings)).toMatchObject({
+      code: 'settings_invalid',
+      what: expect.stringContaining('neither true nor false'),
+      where: 'HALLPASS_TOKEN_ENDPOINT',
+    });
   });
 
   it('comes from variables before files, and from flags before both', async () => {

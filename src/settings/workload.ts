@@ -16,6 +16,7 @@ import {
 } from './identity-choice.ts';
 import { followed } from './references.ts';
 import type { Settings } from './settings.ts';
+import { chooseTokenEndpoint, tokenEndpointField } from './token-endpoint.ts';
 import type { WorkloadFile } from './workload-file.ts';
 
 export { recordAllowed, requireAllowed } from './allowance.ts';
@@ -36,6 +37,8 @@ export interface WorkloadSettings {
   readonly terraformVariables: ReadonlyMap<string, Secret | string>;
   /** Short tokens, renewed; null: the phase's own lifetime. */
   readonly tokenLifetimeSeconds: number | null;
+  /** Whether the command may fetch fresh tokens. */
+  readonly tokenEndpoint: boolean;
   /** Absolute paths of the files in force, nearest first. */
   readonly files: readonly string[];
   /** Where each value came from: a place in a file, a variable, a flag, `environment` or `default`. */
@@ -62,6 +65,7 @@ export async function resolveWorkload(settings: Settings, flags: WorkloadFlags):
   const choice = chooseIdentity(files, settings.parentEnvironment, flags);
   const { issuer, ...nouns } = await namedNouns(choice, files, settings);
   const lifetime = nearestOf(files, (file) => file.tokenLifetimeSeconds);
+  const endpoint = chooseTokenEndpoint(files, settings.parentEnvironment, flags.tokenEndpoint);
   const values = await valuesInForce(files, settings);
   return Object.freeze({
     issuer,
@@ -70,11 +74,13 @@ export async function resolveWorkload(settings: Settings, flags: WorkloadFlags):
     childVariables: values.childVariables,
     terraformVariables: values.terraformVariables,
     tokenLifetimeSeconds: lifetime?.found.value ?? null,
+    tokenEndpoint: endpoint.value,
     files: files.map(({ path }) => path),
     sources: new Map([
       ...[...choice.chosen].map(([field, { source }]) => [field, source] as const),
       ...values.sources,
       ...(lifetime ? [['token_lifetime', lifetime.found.place] as const] : []),
+      ...(endpoint.source === 'default' ? [] : [[tokenEndpointField.field, endpoint.source] as const]),
     ]),
     claimedByFile: await fileIdentity(files, choice, settings),
     warnings: [...choice.warnings, ...values.warnings],

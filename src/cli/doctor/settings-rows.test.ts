@@ -43,6 +43,7 @@ describe('the workload', () => {
       ]),
       terraformVariables: new Map<string, Secret | string>([['token', 'hunter44']]),
       tokenLifetimeSeconds: 900,
+      tokenEndpoint: false,
       files: [],
       sources: new Map([['issuer', '/w/hallpass.yaml:1:1']]),
       claimedByFile: null,

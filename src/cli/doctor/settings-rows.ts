@@ -44,6 +44,9 @@ export function workloadRows(workload: WorkloadSettings): readonly SettingRow[] 
     ...(workload.tokenLifetimeSeconds === null
       ? []
       : [{ name: 'token_lifetime', value: `${workload.tokenLifetimeSeconds}s`, source: source('token_lifetime') }]),
+    ...(workload.sources.has('token_endpoint')
+      ? [{ name: 'token_endpoint', value: String(workload.tokenEndpoint), source: source('token_endpoint') }]
+      : []),
     ...[...workload.variables].map(([name, value]) => ({ name, value, source: source(name) })),
     ...[...workload.childVariables.keys()].map((name) => ({
       name,

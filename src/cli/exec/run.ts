@@ -75,6 +75,7 @@ export async function runCommand(execution: Execution, command: PhaseCommand): P
       variables: execution.childVariables,
       terraformVariables: workload.terraformVariables,
       tokenLifetimeSeconds: workload.tokenLifetimeSeconds,
+      tokenEndpoint: workload.tokenEndpoint,
       explain: options.explain ? (exitCode) => !(command.alsoFine ?? []).includes(exitCode) : false,
       settings: {
         ...context.settings,
