@@ -103,6 +103,8 @@ export interface CredentialRequest {
   readonly rereadsToken: boolean;
   /** Whether the platform's clients can fetch fresh tokens from {@link PlatformIo.tokenEndpoint}. */
   readonly fetchesTokens?: boolean;
+  /** How long `obtain` may take by its own limit, in seconds; absent: it keeps to the usual one. */
+  readonly obtainSeconds?: number;
   obtain(token: IdentityToken, io: PlatformIo): Promise<CredentialSet>;
   /** Tries the exchange once to say why it is refused; null when it is not, or when the platform cannot be reached. */
   explain?(token: IdentityToken, io: PlatformIo): Promise<Refusal | null>;

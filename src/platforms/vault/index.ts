@@ -47,6 +47,7 @@ function requestFor(configuration: VaultConfiguration, tag: string | null): Cred
     offered: roleUrl(configuration),
     relyingParty: configuration.address,
     rereadsToken: false,
+    obtainSeconds: configuration.timeoutSeconds,
     // Loaded only where there is a Vault.
     obtain: async (token, io) => {
       const { obtainVault } = await import('./obtain.ts');
