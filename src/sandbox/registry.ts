@@ -1,8 +1,10 @@
 import { awsStandIn } from './aws/index.ts';
+import { gcpStandIn } from './gcp/index.ts';
 
 /** Every stand-in that is there, by the key of its part in the configuration file. */
 export const standIns = {
   aws: awsStandIn,
+  gcp: gcpStandIn,
 } as const;
 
 export type StandInId = keyof typeof standIns;

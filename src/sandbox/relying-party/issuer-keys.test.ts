@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testKey, type TestKey } from '../../../test/support/issuer.ts';
-import { openIssuerKeys, type IssuerKeysOptions } from './issuer-keys.ts';
+import { openIssuerKeys, openUploadedKeys, type IssuerKeysOptions } from './issuer-keys.ts';
 
 const issuer = 'https://id.example.com/tenant';
 const discoveryUrl = `${issuer}/.well-known/openid-configuration`;
@@ -260,4 +260,22 @@ describe('a key that cannot have made the signature', () => {
       expect(!found.ok && found.why).toContain(why);
     });
   }
+});
+
+describe('keys that were uploaded', () => {
+  it('are found by their id, and nothing else is', async () => {
+    const keys = openUploadedKeys([one.jwk]);
+    expect(await keys.find('one', 'RS256')).toMatchObject({ ok: true, key: { kid: 'one' } });
+    expect(await keys.find('two', 'RS256')).toMatchObject({
+      ok: false,
+      kind: 'unknown_key',
+      why: expect.stringContaining('the issuer is not asked'),
+    });
+    expect(await keys.find('one', 'ES256')).toMatchObject({ ok: false, kind: 'unusable' });
+  });
+
+  it('are refused as a whole when they hold a private member, or are no list', async () => {
+    expect(await openUploadedKeys([{ ...one.jwk, d: 'AQ' }]).find('one', 'RS256')).toMatchObject({ kind: 'unusable' });
+    expect(await openUploadedKeys(undefined).find('one', 'RS256')).toMatchObject({ kind: 'unusable' });
+  });
 });

@@ -83,14 +83,32 @@ export function openIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   };
 }
 
+/**
+ * Opens a key set that was given to the relying party by hand: nothing is ever fetched.
+ *
+ * @param keys the member `keys` of the set
+ */
+export function openUploadedKeys(keys: Json | undefined): IssuerKeys {
+  const set = readKeySet('the uploaded key set', keys);
+  return {
+    find: async (kid, algorithm) =>
+      set.ok ? choose(set.keys, kid, algorithm, 'uploaded by hand; the issuer is not asked') : set,
+  };
+}
+
 function unknownKey(kid: string, keys: readonly JWK[], note: string): KeyLookup {
   const published = keys.map((key) => key.kid ?? '(no kid)').join(', ') || 'none';
   return { ok: false, kind: 'unknown_key', why: `no published key has kid ${kid}; published: ${published} (${note})` };
 }
 
-function choose(keys: readonly JWK[], kid: string, algorithm: string): KeyLookup {
+function choose(
+  keys: readonly JWK[],
+  kid: string,
+  algorithm: string,
+  note = 'read just now or still cached',
+): KeyLookup {
   const named = keys.filter((key) => key.kid === kid);
-  if (named.length === 0) return unknownKey(kid, keys, 'read just now or still cached');
+  if (named.length === 0) return unknownKey(kid, keys, note);
   const faults = named.map((key) => faultOf(key, algorithm));
   const usable = named[faults.indexOf(null)];
   return usable ? { ok: true, key: usable } : { ok: false, kind: 'unusable', why: `key ${kid} ${faults[0]}` };

@@ -1,0 +1,78 @@
+import type { Json, JsonObject } from '../../domain/json.ts';
+import type { Check } from '../../domain/trust.ts';
+
+/** What the log and a later explanation should know of a refusal beside Google's own words. */
+export interface RefusalDetail {
+  /** One sentence for each failed check, with both values. */
+  readonly reasons?: readonly string[];
+  readonly checks?: readonly Check[];
+  /** `error.details` of Google's APIs; the security token service has none. */
+  readonly details?: readonly JsonObject[];
+  /** Header `WWW-Authenticate`. */
+  readonly challenge?: string;
+}
+
+/**
+ * A refusal as Google words it. Handlers throw it; the server turns it into an answer. Its message goes over the wire and
+ * into the log, so it never holds a token or a secret.
+ */
+export class GcpRefusal extends Error {
+  readonly status: number;
+  /** `invalid_grant`, … of the security token service; `PERMISSION_DENIED`, … of the APIs. */
+  readonly code: string;
+  readonly body: Json;
+  readonly reasons: readonly string[];
+  readonly checks: readonly Check[];
+  readonly challenge: string | null;
+
+  constructor(status: number, code: string, message: string, body: Json, detail: RefusalDetail = {}) {
+    super(message);
+    this.name = new.target.name;
+    this.status = status;
+    this.code = code;
+    this.body = body;
+    this.reasons = detail.reasons ?? [];
+    this.checks = detail.checks ?? [];
+    this.challenge = detail.challenge ?? null;
+  }
+}
+
+/** A refusal of the security token service (RFC 6749 section 5.2): `{"error", "error_description"}`. */
+export function oauthRefusal(status: number, error: string, description: string, detail?: RefusalDetail): GcpRefusal {
+  return new GcpRefusal(status, error, description, { error, error_description: description }, detail);
+}
+
+/** A refusal of Google's other APIs: `{"error": {"code", "message", "status", "details"}}` (google.rpc.Status). */
+export function apiRefusal(code: ApiCode, message: string, detail: RefusalDetail = {}): GcpRefusal {
+  const status = apiStatuses[code];
+  const details = detail.details ?? [];
+  const error = { code: status, message, status: code, ...(details.length > 0 && { details }) };
+  return new GcpRefusal(status, code, message, { error }, detail);
+}
+
+export type ApiCode = keyof typeof apiStatuses;
+
+/** HTTP status of each canonical code (google.rpc.Code). */
+const apiStatuses = {
+  INVALID_ARGUMENT: 400,
+  FAILED_PRECONDITION: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  INTERNAL: 500,
+} as const;
+
+/** Google's machine-readable reason of an error (google.rpc.ErrorInfo), as it stands in `details`. */
+export function errorInfo(reason: string, domain: string, metadata: Readonly<Record<string, string>>): JsonObject {
+  return { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason, domain, metadata };
+}
+
+/** A permission that the caller lacks, in the words of IAM, which do not tell whether the thing is there. */
+export function permissionDenied(permission: string, resource: string, detail: RefusalDetail): GcpRefusal {
+  return apiRefusal(
+    'PERMISSION_DENIED',
+    `Permission '${permission}' denied for resource '${resource}' (or it may not exist).`,
+    { ...detail, details: [errorInfo('IAM_PERMISSION_DENIED', 'iam.googleapis.com', { permission, resource })] },
+  );
+}
