@@ -32,6 +32,9 @@ const finders = {
   'python-hvac': () => pythonModule('hvac'),
   'vault-provider': () => provider('vault'),
   postgres,
+  gcloud: () => onPath('gcloud'),
+  'python-google-auth': () => pythonModule('google.auth.transport.requests'),
+  'google-provider': () => provider('google'),
   kubectl: () => onPath('kubectl'),
   'python-kubernetes': () => pythonModule('kubernetes'),
 } as const satisfies Record<string, () => Found>;
