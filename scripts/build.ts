@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -10,8 +10,9 @@ export const repository = fileURLToPath(new URL('..', import.meta.url));
 
 /** What a build made. */
 export interface Bundle {
-  readonly file: string;
-  /** Directories of the packages whose code is in the file, sorted. */
+  /** Absolute paths, sorted. */
+  readonly files: readonly string[];
+  /** Directories of the packages whose code is in them, sorted. */
   readonly packages: readonly string[];
 }
 
@@ -48,33 +49,56 @@ const nodeModulesWhenNeeded: Plugin = {
 };
 
 /**
- * Bundles `src/main.ts` and all it imports into one file that needs Node 22.13 and nothing else. Names are kept and lines
- * stay apart, so that a stack trace in a report still says something.
+ * Bundles `src/main.ts` and all it imports into files that need Node 22.13 and nothing else: `hallpass.js`, and beside it
+ * `hallpass/` with what is loaded when a command first needs it. Names are kept and lines stay apart, so that a stack
+ * trace in a report still says something.
+ *
+ * @param directory where they go; a program that runs from there is not disturbed, since new parts have new names
  */
-export async function buildBundle(file = join(repository, 'dist/hallpass.js')): Promise<Bundle> {
+export async function buildBundle(directory = join(repository, 'dist')): Promise<Bundle> {
   const { output } = await build({
-    input: join(repository, 'src/main.ts'),
+    input: { hallpass: join(repository, 'src/main.ts') },
     platform: 'node',
     transform: {
       target: 'node22',
       inject: { AsyncDisposableStack: [join(repository, 'scripts/async-disposable-stack.ts'), 'AsyncDisposableStack'] },
     },
     plugins: [onlyTheVersion, nodeModulesWhenNeeded],
+    write: false,
     output: {
-      file,
       format: 'esm',
-      codeSplitting: false,
+      entryFileNames: '[name].js',
+      chunkFileNames: 'hallpass/[name]-[hash].js',
       comments: { legal: true, annotation: false, jsdoc: false },
       minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
     },
   });
-  const [chunk] = output;
-  const outside = chunk.imports.filter((name) => !name.startsWith('node:'));
-  if (output.length !== 1 || outside.length > 0)
-    throw new Error(
-      `the bundle is not one file without dependencies: ${[...outside, `${output.length} files`].join(', ')}`,
-    );
-  return { file, packages: packagesOf(Object.keys(chunk.modules)) };
+  const chunks = output.filter((part) => part.type === 'chunk');
+  const own = new Set(chunks.map((chunk) => chunk.fileName));
+  const outside = chunks.flatMap(({ imports }) =>
+    imports.filter((name) => !name.startsWith('node:') && !own.has(name)),
+  );
+  if (chunks.length !== output.length || outside.length > 0)
+    throw new Error(`the bundle needs more than itself: ${outside.join(', ') || 'assets'}`);
+  writeParts(directory, new Map(chunks.map(({ fileName, code }) => [fileName, code])));
+  return {
+    files: [...own].sort().map((name) => join(directory, name)),
+    packages: packagesOf(chunks.flatMap((chunk) => Object.keys(chunk.modules))),
+  };
+}
+
+/** Parts first, then the entry that names them, then what no entry names any more. */
+function writeParts(directory: string, texts: ReadonlyMap<string, string>): void {
+  mkdirSync(join(directory, 'hallpass'), { recursive: true });
+  const entriesLast = [...texts].sort(([a], [b]) => Number(b.includes('/')) - Number(a.includes('/')));
+  for (const [name, text] of entriesLast) {
+    const temporary = join(directory, `.${process.pid}.tmp`);
+    writeFileSync(temporary, text);
+    renameSync(temporary, join(directory, name));
+  }
+  for (const name of readdirSync(join(directory, 'hallpass'))) {
+    if (!texts.has(`hallpass/${name}`)) rmSync(join(directory, 'hallpass', name));
+  }
 }
 
 /** The package directories that module files lie in. */
@@ -87,7 +111,9 @@ function packagesOf(modules: readonly string[]): string[] {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { file, packages } = await buildBundle();
-  const kilobytes = Math.round(statSync(file).size / 1000);
-  console.log(`${file}: ${kilobytes} kB, Hallpass ${manifest.version} with ${packages.length} packages inside`);
+  const { files, packages } = await buildBundle();
+  const kilobytes = Math.round(files.reduce((sum, file) => sum + statSync(file).size, 0) / 1000);
+  console.log(
+    `${join(repository, 'dist/hallpass.js')}: ${files.length} files, ${kilobytes} kB, Hallpass ${manifest.version} with ${packages.length} packages inside`,
+  );
 }

@@ -42,15 +42,38 @@ function bundledPackage(directory: string): BundledPackage {
   };
 }
 
+const apache = 'Under the Apache License, Version 2.0; its text is in LICENSE.';
+
+/** Where packages that ship no licence file say it at the top of a source file, by package and licence. */
+const sourcesWithLicence: Readonly<Record<string, string>> = {
+  '@bufbuild/protobuf BSD-3-Clause': 'dist/esm/wire/varint.js',
+};
+
+function licenceAtTheTop(directory: string, license: string): string | null {
+  const { name } = bundledPackage(directory);
+  const file = sourcesWithLicence[`${name} ${license}`];
+  if (file === undefined) return null;
+  const lines = readFileSync(join(directory, file), 'utf8').split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('//'));
+  return lines
+    .slice(0, end)
+    .map((line) => line.replace(/^\/\/ ?/, ''))
+    .join('\n');
+}
+
 /** The licence texts of the bundled packages, which their licences ask to be kept with the code. */
 function notices(bundle: Bundle): string {
   const texts = bundle.packages.map((directory) => {
     const { name, version, license } = bundledPackage(directory);
     const file = readdirSync(directory).find((entry) => /^licen[cs]e(\.md|\.txt)?$/i.test(entry));
-    if (file === undefined) throw new Error(`${name} has no licence file`);
-    return `${name} ${version} (${license})\n\n${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+    const title = `${name} ${version} (${license})\n\n`;
+    if (file !== undefined) return `${title}${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+    const parts = (license ?? '').replace(/[()]/g, '').split(' AND ');
+    const texts = parts.map((part) => (part === manifest.license ? apache : licenceAtTheTop(directory, part)));
+    if (texts.every((text) => text !== null)) return `${title}${texts.join('\n\n')}\n`;
+    throw new Error(`${name} has no licence file`);
   });
-  return `dist/hallpass.js holds code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+  return `dist/ holds code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
 /** Lays out the package as a user gets it. */
@@ -58,7 +81,7 @@ async function stage(): Promise<Bundle> {
   rmSync(staging, { recursive: true, force: true });
   const bundle = await buildBundle();
   mkdirSync(join(staging, 'dist'), { recursive: true });
-  cpSync(bundle.file, join(staging, 'dist/hallpass.js'));
+  for (const file of bundle.files) cpSync(file, join(staging, file.slice(repository.length)));
   for (const file of shipped) cpSync(join(repository, file), join(staging, file), { recursive: true });
   writeFileSync(join(staging, 'package.json'), `${JSON.stringify(publishedManifest(), null, 2)}\n`);
   writeFileSync(join(staging, 'THIRD-PARTY-NOTICES'), notices(bundle));
