@@ -69,8 +69,8 @@ function notices(bundle: Bundle): string {
     const title = `${name} ${version} (${license})\n\n`;
     if (file !== undefined) return `${title}${readFileSync(join(directory, file), 'utf8').trim()}\n`;
     const parts = (license ?? '').replace(/[()]/g, '').split(' AND ');
-    const texts = parts.map((part) => (part === manifest.license ? apache : licenceAtTheTop(directory, part)));
-    if (texts.every((text) => text !== null)) return `${title}${texts.join('\n\n')}\n`;
+    const parted = parts.map((part) => (part === manifest.license ? apache : licenceAtTheTop(directory, part)));
+    if (parted.every((text) => text !== null)) return `${title}${parted.join('\n\n')}\n`;
     throw new Error(`${name} has no licence file`);
   });
   return `dist/ holds code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
