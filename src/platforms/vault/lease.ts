@@ -41,7 +41,7 @@ export function heldSet(
   if (held.end === null) return set;
   if (login.isRenewable) return renewedFrom(held, set, start);
   if (held.end.getTime() + slackSeconds * 1000 >= held.phaseEnd.getTime()) return set;
-  throw tooShort(configuration, login, Math.round((held.phaseEnd.getTime() - start.getTime()) / 1000));
+  throw tooShort(configuration, login, token.claims.exp - token.claims.iat);
 }
 
 function setOf({ configuration, login, io, end }: Held, warnings: readonly Problem[]): CredentialSet {
