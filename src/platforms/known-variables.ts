@@ -48,48 +48,6 @@ const vaultRole: VariableSpec = {
 /** Tables of the platforms that are not there yet. */
 export const laterPlatforms: readonly VariableTable[] = [
   {
-    id: 'gcp',
-    title: 'Google Cloud',
-    prefix: 'GCP',
-    variables: [
-      providerAuth,
-      {
-        name: 'PRINCIPAL_TYPE',
-        fallback: 'service_account',
-        since: '1.28.4',
-        about: '`service_account`, or `workload_pool` for access without impersonation',
-      },
-      {
-        name: 'SERVICE_ACCOUNT_EMAIL',
-        perPhase: true,
-        required: 'conditional',
-        since: '1.7.0',
-        about: 'service account to impersonate; not needed for `workload_pool`',
-      },
-      {
-        name: 'WORKLOAD_PROVIDER_NAME',
-        required: 'conditional',
-        since: '1.7.0',
-        about:
-          '`projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`; wins over the three parts',
-      },
-      { name: 'PROJECT_NUMBER', required: 'conditional', since: '1.7.0', about: 'number (not id) of the project' },
-      { name: 'WORKLOAD_POOL_ID', required: 'conditional', since: '1.7.0', about: 'id of the workload identity pool' },
-      {
-        name: 'WORKLOAD_PROVIDER_ID',
-        required: 'conditional',
-        since: '1.7.0',
-        about: 'id of the provider in the pool',
-      },
-      {
-        name: 'WORKLOAD_IDENTITY_AUDIENCE',
-        fallback: '<`//iam.googleapis.com/` and the provider name>',
-        since: '1.7.0',
-        about: '`aud` of the token; must be among the allowed audiences of the provider',
-      },
-    ],
-  },
-  {
     id: 'hcp',
     title: 'HCP',
     prefix: 'HCP',

@@ -1,4 +1,5 @@
 import { awsCauses } from './aws/causes.ts';
+import { gcpCauses } from './gcp/causes.ts';
 import { laterPlatforms, otherNames } from './known-variables.ts';
 import type { CauseRow } from './likely-causes.ts';
 import { manualVariables } from './manual.ts';
@@ -18,7 +19,7 @@ import {
 const generated = '<!-- Made by `npm run docs` from the tables in src/platforms. Edit those. -->';
 
 /** What is behind the answers of each platform; only the docs need all of them at once. */
-export const causeTables: Readonly<Record<string, readonly CauseRow[]>> = { aws: awsCauses };
+export const causeTables: Readonly<Record<string, readonly CauseRow[]>> = { aws: awsCauses, gcp: gcpCauses };
 
 /**
  * The reference pages of `docs/platforms`, by file name. Pure; a test holds the files against them.

@@ -3,6 +3,7 @@ import { quoted } from '../../domain/printable.ts';
 import type { GcpExpression } from './dialect.ts';
 import { judge, type GcpJudged } from './judged.ts';
 import type { GcpProvider } from './provider.ts';
+import { longestSubject } from './subject.ts';
 
 /** What a provider makes of a token's claims. */
 export interface GcpMapped {
@@ -14,7 +15,6 @@ export interface GcpMapped {
 }
 
 /** In bytes of UTF-8. */
-export const longestSubject = 127;
 const longestMapped = 8192;
 const subjectMissing = 'Could not obtain a value for google.subject from the given credential.';
 const conditionFalse = 'The given credential is rejected by the attribute condition.';
