@@ -1,10 +1,12 @@
 import { awsStandIn } from './aws/index.ts';
+import { azureStandIn } from './azure/index.ts';
 import { gcpStandIn } from './gcp/index.ts';
 
 /** Every stand-in that is there, by the key of its part in the configuration file. */
 export const standIns = {
   aws: awsStandIn,
   gcp: gcpStandIn,
+  azure: azureStandIn,
 } as const;
 
 export type StandInId = keyof typeof standIns;

@@ -1,0 +1,83 @@
+import { SettingsError } from '../../domain/errors.ts';
+import { nearest } from '../../domain/nearest.ts';
+import { openIssuerKeys, type IssuerKeys } from '../relying-party/issuer-keys.ts';
+import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
+import { openAccessTokens } from './access-tokens.ts';
+import { readAzureConfig, type AzureConfig } from './config.ts';
+import { azureSchema, type AzureSchema } from './config-schema.ts';
+import { openResourceGroups } from './resource-groups.ts';
+import { answerCall, knownActions } from './stand-in.ts';
+import type { Tenant } from './tenant.ts';
+
+/** One tenant: Entra's token endpoint, and a subscription whose resource groups a plan may read and an apply may write. */
+export const azureStandIn: StandInKind<AzureSchema, AzureConfig> = {
+  title: 'Azure',
+  // Its clients refuse an authority without TLS.
+  isTls: true,
+  schema: azureSchema,
+  readConfig: readAzureConfig,
+  open: openAzure,
+};
+
+function openAzure(config: AzureConfig, world: StandInWorld): StandIn {
+  requireKnownActions(Object.keys(config.latency_milliseconds));
+  const tenant = openTenant(config, world);
+  const { applications, token_seconds: tokenSeconds } = config;
+  return {
+    summary: `tenant ${config.tenant} with ${applications.length} application${applications.length === 1 ? '' : 's'}`,
+    notes:
+      tokenSeconds === undefined
+        ? []
+        : [
+            `Access tokens end after ${tokenSeconds} s${tokenSeconds < 3600 ? ' (Entra never gives less than an hour)' : ''}.`,
+          ],
+    hosts: ['login.microsoftonline.com', 'management.azure.com', 'graph.microsoft.com'],
+    answer: (call) => answerCall(call, tenant, world.log),
+    environment: ({ endpoint, caFile, bundleFile }) => ({
+      // azurerm and azuread.
+      ARM_METADATA_HOSTNAME: new URL(endpoint).host,
+      ARM_TENANT_ID: config.tenant,
+      ARM_SUBSCRIPTION_ID: config.subscription,
+      // Azure's SDKs.
+      AZURE_AUTHORITY_HOST: endpoint,
+      ...(caFile !== null && { NODE_EXTRA_CA_CERTS: caFile }),
+      ...(bundleFile !== null && { SSL_CERT_FILE: bundleFile, REQUESTS_CA_BUNDLE: bundleFile }),
+    }),
+  };
+}
+
+/** A misspelt action would be a latency that never comes. */
+function requireKnownActions(actions: readonly string[]): void {
+  const unknown = actions.find((action) => !knownActions.includes(action));
+  if (unknown === undefined) return;
+  const close = nearest(unknown, knownActions);
+  throw new SettingsError({
+    what: `${unknown} is not an action of the stand-in`,
+    where: 'azure.latency_milliseconds',
+    mend: close ? `did you mean ${close}?` : `it has ${knownActions.join(', ')}`,
+  });
+}
+
+function openTenant(config: AzureConfig, { fetch, now }: StandInWorld): Tenant {
+  const keys = new Map<string, IssuerKeys>();
+  return {
+    config,
+    now,
+    tokens: openAccessTokens(config.tenant, config.applications),
+    groups: openResourceGroups(config.resource_groups),
+    keysOf(issuer) {
+      const known = keys.get(issuer);
+      if (known !== undefined) return known;
+      const opened = openIssuerKeys({
+        issuer,
+        fetchFrom: config.issuers.find(({ url }) => url === issuer)?.fetch_from ?? null,
+        fetch,
+        now,
+        cacheSeconds: config.key_cache_seconds,
+        refetchSeconds: config.key_refetch_seconds,
+      });
+      keys.set(issuer, opened);
+      return opened;
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import type { SandboxLogLine } from '../log.ts';
+import type { HttpCall } from '../http-call.ts';
+import type { IssuerKeys } from '../relying-party/issuer-keys.ts';
+import type { AccessTokens } from './access-tokens.ts';
+import type { AzureConfig } from './config.ts';
+import type { ResourceGroups } from './resource-groups.ts';
+
+/** The tenant being played, with what it has learned so far. */
+export interface Tenant {
+  readonly config: AzureConfig;
+  readonly now: () => Date;
+  readonly tokens: AccessTokens;
+  readonly groups: ResourceGroups;
+  /** Only issuers that a federated credential names are ever read. */
+  keysOf(issuer: string): IssuerKeys;
+}
+
+/** Adds to what the log tells of a request. */
+export type Note = (
+  more: Partial<Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>>,
+) => void;
+
+/** One request, with where the caller believes to be. */
+export interface TenantCall {
+  readonly call: HttpCall;
+  /** `https://HOST` of the request, no slash at the end. */
+  readonly base: string;
+  readonly note: Note;
+}
