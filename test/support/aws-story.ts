@@ -26,6 +26,8 @@ export interface AwsStory extends AsyncDisposable {
 export interface StoryChanges {
   /** Members of the sandbox file's `aws`, in place of the usual ones. */
   readonly aws?: (issuer: string) => Readonly<Record<string, unknown>>;
+  /** Parts of the sandbox file for other platforms, by their keys. */
+  readonly parts?: (issuer: string) => Readonly<Record<string, unknown>>;
   /** Members of `hallpass.yaml`. */
   readonly file?: Readonly<Record<string, unknown>>;
   /** Whether clients find the stand-in under AWS' own names; its variables then stand in the environment, as a user has them. */
@@ -75,6 +77,7 @@ function sandboxConfig(issuer: string, changes: StoryChanges): string {
       parameters: { '/payments/region': 'eu-north-1' },
       ...changes.aws?.(issuer),
     },
+    ...changes.parts?.(issuer),
   });
 }
 
