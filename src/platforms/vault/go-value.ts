@@ -1,10 +1,10 @@
 import type { Json } from '../../domain/json.ts';
 
-/** A number as Go prints a float64 with %v: the shortest digits, with an exponent below 1e-4 and from 1e21 on. */
+/** A number as Go prints a float64 with %v: the shortest digits, with an exponent below 1e-4 and from 1e6 on. */
 function goFloat(value: number): string {
   if (Object.is(value, -0)) return '-0';
   const magnitude = Math.abs(value);
-  if (magnitude === 0 || (magnitude >= 1e-4 && magnitude < 1e21)) return String(value);
+  if (magnitude === 0 || (magnitude >= 1e-4 && magnitude < 1e6)) return String(value);
   return value.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
 }
 

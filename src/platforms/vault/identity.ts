@@ -3,7 +3,7 @@ import { claimValues, Digits, fitsClaim, ownMember, seenClaim, type SeenClaim } 
 import { goQuoted, goText } from './go-value.ts';
 import { judged, shownClaim, type Judged } from './judged.ts';
 import type { BoundClaim, JwtRole } from './jwt-role.ts';
-import { serverMaxTtlSeconds } from './token-parameters.ts';
+import { serverMaxTtlSeconds, shortDuration } from './token-parameters.ts';
 
 /** What a login gives: whom the server takes the caller for, and the token that it hands out. */
 export interface VaultIdentity {
@@ -24,6 +24,8 @@ export interface VaultIdentity {
   /** 0: as often as one likes. */
   readonly uses: number;
   readonly boundCidrs: readonly string[];
+  /** What the server adds to its answer. */
+  readonly warnings: readonly string[];
 }
 
 /** What a role wants of the claims, in the server's order, and what it makes of them. */
@@ -206,12 +208,14 @@ function lifetime(
   role: JwtRole,
 ): Pick<
   VaultIdentity,
-  'tokenType' | 'ttlSeconds' | 'maxTtlSeconds' | 'explicitMaxTtlSeconds' | 'periodSeconds' | 'renewable'
+  'tokenType' | 'ttlSeconds' | 'maxTtlSeconds' | 'explicitMaxTtlSeconds' | 'periodSeconds' | 'renewable' | 'warnings'
 > {
   const isBatch = role.tokenType === 'batch';
   const most = Math.min(role.maxTtlSeconds || serverMaxTtlSeconds, serverMaxTtlSeconds);
   const explicit = role.explicitMaxTtlSeconds || Infinity;
-  const wanted = role.periodSeconds || Math.min(role.ttlSeconds || serverMaxTtlSeconds, most);
+  const asked = role.periodSeconds || role.ttlSeconds;
+  const wanted = Math.min(asked || serverMaxTtlSeconds, most);
+  const what = role.periodSeconds > 0 ? ['period', 'period value'] : ['TTL', 'TTL value'];
   return {
     tokenType: isBatch ? 'batch' : 'service',
     ttlSeconds: Math.min(wanted, explicit),
@@ -219,6 +223,12 @@ function lifetime(
     explicitMaxTtlSeconds: role.explicitMaxTtlSeconds,
     periodSeconds: role.periodSeconds,
     renewable: !isBatch,
+    warnings:
+      asked > most
+        ? [
+            `${what[0]} of "${shortDuration(asked)}" exceeded the effective max_ttl of "${shortDuration(most)}"; ${what[1]} is capped accordingly`,
+          ]
+        : [],
   };
 }
 

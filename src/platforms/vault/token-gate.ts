@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { ownMember } from './claim-match.ts';
-import { goInteger } from './go-value.ts';
+import { goInteger, goQuoted } from './go-value.ts';
 import type { JwtConfig } from './jwt-config.ts';
 import type { JwtRole } from './jwt-role.ts';
 import { judged, listed, shownClaim, type Judged } from './judged.ts';
@@ -17,16 +17,17 @@ export function judgeToken(
   at: Date,
 ): readonly Judged[] {
   const kinds = kindsError(claims);
-  const checks = [algorithmCheck(config, algorithm), issuerCheck(config, claims), subjectCheck(role, claims)];
   return [
-    ...checks.slice(0, 1),
+    lookalikeCheck(claims),
+    algorithmCheck(config, algorithm),
     judged(
       { step: 'token', key: 'registered claims', operator: 'kind', expected: 'texts, numeric times', actual: kinds },
       kinds === null,
       `error validating token: ${kinds}`,
       kinds === null ? 'the registered claims are of their kinds' : `a registered claim is of the wrong kind: ${kinds}`,
     ),
-    ...checks.slice(1),
+    issuerCheck(config, claims),
+    subjectCheck(role, claims),
     audienceCheck(role, claims),
     ...timeChecks(role, claims, at),
   ].filter((check) => check !== null);
@@ -49,24 +50,50 @@ function algorithmCheck(config: JwtConfig, algorithm: string | undefined): Judge
 
 const isText = (value: Json): boolean => typeof value === 'string';
 
-const kindNames: Readonly<Record<string, string>> = { number: 'number', boolean: 'bool', string: 'string' };
+const kindNames: Readonly<Record<string, string>> = { number: 'number', boolean: 'bool' };
 
 /** What the server's JSON reader says to registered claims of the wrong kind; it reads them in the order of their names. */
 function kindsError(claims: JsonObject): string | null {
-  const audience = ownMember(claims, 'aud');
-  const isAudience =
-    audience === undefined ||
-    typeof audience === 'string' ||
-    (Array.isArray(audience) && (audience as readonly Json[]).every(isText));
-  if (!isAudience) return 'go-jose/go-jose/jwt: expected string or array value to unmarshal to Audience';
-  const times = ['exp', 'iat', 'nbf'].map((name) => ownMember(claims, name) ?? 0);
-  if (times.some((time) => typeof time !== 'number'))
-    return 'go-jose/go-jose/jwt: expected number value to unmarshal NumericDate';
-  const bad = ['iss', 'jti', 'sub'].find((name) => typeof (ownMember(claims, name) ?? '') !== 'string');
-  if (bad === undefined) return null;
-  const value = ownMember(claims, bad)!;
-  const kind = kindNames[typeof value] ?? (Array.isArray(value) ? 'array' : 'object');
-  return `json: cannot unmarshal ${kind} into Go struct field Claims.${bad} of type string`;
+  for (const name of ['aud', 'exp', 'iat', 'iss', 'jti', 'nbf', 'sub']) {
+    const value = ownMember(claims, name);
+    if (value === undefined) continue;
+    if (name === 'aud') {
+      if (!isText(value) && !(Array.isArray(value) && (value as readonly Json[]).every(isText)))
+        return 'go-jose/go-jose/jwt: expected string or array value to unmarshal to Audience';
+    } else if (value === null) {
+      continue;
+    } else if (['exp', 'iat', 'nbf'].includes(name)) {
+      if (typeof value !== 'number') return 'go-jose/go-jose/jwt: expected number value to unmarshal NumericDate';
+    } else if (!isText(value)) {
+      const kind = kindNames[typeof value] ?? (Array.isArray(value) ? 'array' : 'object');
+      return `json: cannot unmarshal ${kind} into Go struct field Claims.${name} of type string`;
+    }
+  }
+  return null;
+}
+
+/** A claim that the server could take for a registered one, since it differs from it in letter case only. */
+function lookalikeCheck(claims: JsonObject): Judged {
+  const names = Object.keys(claims).map((name) => ({ name, folded: folded(name) }));
+  const found = names.find(({ name, folded: like }) => name !== like && registered.includes(like));
+  return judged(
+    {
+      step: 'token',
+      key: 'claim names',
+      operator: 'unlike',
+      expected: registered.join(', '),
+      actual: found?.name ?? 'nothing alike',
+    },
+    found === undefined,
+    `error validating token: ambiguous claim: key ${goQuoted(found?.name ?? '')} collides with registered claim ${goQuoted(found?.folded ?? '')} under case folding`,
+  );
+}
+
+const registered = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
+
+/** Letters as Unicode's simple folding has them: the long s is an s. */
+function folded(name: string): string {
+  return name.toLowerCase().replaceAll('\u017f', 's');
 }
 
 function issuerCheck(config: JwtConfig, claims: JsonObject): Judged | null {

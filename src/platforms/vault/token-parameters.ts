@@ -134,3 +134,10 @@ export function goDuration(seconds: number): string {
   if (hours > 0) return `${hours}h${minutes}m${rest}s`;
   return minutes > 0 ? `${minutes}m${rest}s` : `${rest}s`;
 }
+
+/** The same without zeros at its end, as warnings have it: `1h`. */
+export function shortDuration(seconds: number): string {
+  return goDuration(seconds)
+    .replace(/(?<=[hm])0s$/, '')
+    .replace(/(?<=h)0m$/, '');
+}
