@@ -54,14 +54,21 @@ export async function clearLeftovers(options: LeftoversOptions): Promise<Cleared
     orphans: all.reduce((sum, { orphans }) => sum + orphans, 0),
   };
   await tell(options, cleared);
-  await revokeWaiting(revocationWorld(options));
+  await revokeWaiting(await revocationWorld(options));
   return cleared;
 }
 
-function revocationWorld(options: LeftoversOptions): LeftRevocationsWorld {
-  const { audit, now, report, settings } = options;
-  const platforms = options.platforms ?? allPlatforms;
-  return { platforms, fetch: options.fetch, now, audit, report, keyPlaces: keyPlaces(settings.parentEnvironment) };
+async function revocationWorld(options: LeftoversOptions): Promise<LeftRevocationsWorld> {
+  const { audit, now, report, settings, platforms = allPlatforms } = options;
+  return {
+    platforms,
+    fetch: options.fetch,
+    now,
+    audit,
+    report,
+    keyPlaces: keyPlaces(settings.parentEnvironment),
+    base: await findBase(settings.runDirectory),
+  };
 }
 
 /** One that cannot be cleared, damaged or forged, keeps nobody from working, but is told each time. */
@@ -153,8 +160,7 @@ async function clearLocked(main: string, options: LeftoversOptions): Promise<Cle
   const note = await readOwner(main);
   if (note === null || (await slotState(main, options.now())) !== 'dead') return nothing;
   const orphans = await endOrphans(main, note, options);
-  const diskBase = (await isDiskBase(dirname(main))) ? dirname(main) : null;
-  await revokeNoted(note, main, diskBase, revocationWorld(options));
+  await revokeNoted(note, main, await revocationWorld(options));
   const directories: string[] = [];
   // The one whose lock we hold goes last: while it is there, nobody takes another for the only one.
   for (const directory of new Set([note.directory, main])) {

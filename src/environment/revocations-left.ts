@@ -1,58 +1,55 @@
-import { lstat, mkdir, readdir, rename, unlink, utimes } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rmdir, unlink, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { readPrivateFile } from '../files/private-file.ts';
-import { findDiskBases, isOurs } from './base-directory.ts';
+import { isOurs } from './base-directory.ts';
+import { writeSecretFile } from './directory.ts';
 import { ownPart, type OwnerNote } from './owner.ts';
 import { findKeyDirectories, keyNameOf, readKey, removeKey } from './revocation-key.ts';
 import { openNote, readNote, type SealedNote } from './revocation-note.ts';
 import { revoke, tellRevocation, type Revocable, type RevocationWorld } from './revoke.ts';
-
-/** Where notes wait whose platform could not be reached. In the parent of the TMPDIRs, which a mask hides. */
-const waitingPart = 'hallpass.revocations';
 
 /** For all notes found together: a platform that is down keeps nobody from working. */
 const limitMilliseconds = 5000;
 /** A note that waits is not tried with every command. */
 const pauseMilliseconds = 60_000;
 
-/** The directories of notes that wait, for a mask to hide. */
-export async function findWaitingDirectories(): Promise<readonly string[]> {
-  const directories = (await findDiskBases()).map((base) => join(base, waitingPart));
-  const there = await Promise.all(directories.map(isOurs));
-  return directories.filter((_, index) => there[index]);
+/**
+ * Where notes wait whose platform could not be reached: beside the private directories, since whoever has another
+ * `HALLPASS_RUN_DIR` clears other phases.
+ */
+export function waitingDirectory(base: string): string {
+  return join(base, `hallpass-revocations-${process.getuid!()}`);
 }
 
 /** Moves a note to where following commands find it; says whether it lies there now. */
-export async function keepForLater(file: string, diskBase: string, now: Date): Promise<boolean> {
-  const directory = join(diskBase, waitingPart);
+export async function keepForLater(file: string, base: string): Promise<boolean> {
+  const directory = waitingDirectory(base);
   try {
+    const text = await readPrivateFile(file, noteName);
     await mkdir(directory, { mode: 0o700 }).catch(() => undefined);
     if (!(await isOurs(directory))) return false;
-    await utimes(file, now, now);
-    await rename(file, join(directory, basename(file)));
+    await writeSecretFile(join(directory, basename(file)), text);
+    await unlink(file);
     return true;
   } catch {
     return false;
   }
 }
 
+const noteName = 'a revocation note';
+
 /** What clearing up needs beyond the world: where keys may lie. */
 export interface LeftRevocationsWorld extends RevocationWorld {
   /** @see keyPlaces */
   readonly keyPlaces: readonly string[];
+  /** Where private directories lie; null where nothing is there yet. */
+  readonly base: string | null;
 }
 
 /**
  * Ends the credentials that a dead phase has noted, before its directories are removed. Throws nothing.
- *
- * @param diskBase where notes wait whose platform cannot be reached; null: they end by their own lifetime
  */
-export async function revokeNoted(
-  note: OwnerNote,
-  directory: string,
-  diskBase: string | null,
-  world: LeftRevocationsWorld,
-): Promise<void> {
+export async function revokeNoted(note: OwnerNote, directory: string, world: LeftRevocationsWorld): Promise<void> {
   const files = await notesIn(join(directory, ownPart));
   const keys = await findKeyDirectories(world.keyPlaces);
   const key = keyNameOf(note);
@@ -62,7 +59,7 @@ export async function revokeNoted(
       const found = await readSealed(file);
       // A note is about the phase in whose directory it lies; one that was carried here is damaged.
       const own = found?.facts.key === key ? found : null;
-      return settle(file, own, means, async () => diskBase !== null && keepForLater(file, diskBase, world.now()));
+      return settle(file, own, means, async () => world.base !== null && keepForLater(file, world.base));
     }),
   );
   if (!ends.some(({ isKept }) => isKept)) await removeKey(keys, key);
@@ -70,19 +67,17 @@ export async function revokeNoted(
 
 /** Tries the notes again whose platforms could not be reached before, until their credentials have ended by themselves. */
 export async function revokeWaiting(world: LeftRevocationsWorld): Promise<void> {
-  const files = await waitingNotes();
+  if (world.base === null) return;
+  const directory = waitingDirectory(world.base);
+  const files = await notesIn(directory);
   if (files.length === 0) return;
   const keys = await findKeyDirectories(world.keyPlaces);
   const means = { world, keys, stop: AbortSignal.timeout(limitMilliseconds) };
   const ends = await Promise.all(files.map((file) => tryAgain(file, means)));
-  const needed = new Set(
-    await Promise.all((await waitingNotes()).map(async (file) => (await readSealed(file))?.facts.key)),
-  );
+  const left = await Promise.all((await notesIn(directory)).map(readSealed));
+  const needed = new Set(left.map((note) => note?.facts.key));
   for (const { key } of ends) if (key !== null && !needed.has(key)) await removeKey(keys, key);
-}
-
-async function waitingNotes(): Promise<readonly string[]> {
-  return (await Promise.all((await findWaitingDirectories()).map(notesIn))).flat();
+  await rmdir(directory).catch(() => undefined);
 }
 
 async function notesIn(directory: string): Promise<readonly string[]> {
@@ -94,7 +89,7 @@ async function notesIn(directory: string): Promise<readonly string[]> {
 
 async function readSealed(file: string): Promise<SealedNote | null> {
   try {
-    return readNote(await readPrivateFile(file, 'a revocation note'));
+    return readNote(await readPrivateFile(file, noteName));
   } catch {
     return null;
   }

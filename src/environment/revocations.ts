@@ -76,13 +76,13 @@ export class Revocations {
   /** Credentials that nobody will use any more, since the phase is ending or has ended. */
   async late(request: CredentialRequest, set: CredentialSet): Promise<void> {
     const entry = this.#entryOf(request, set);
-    if (this.#isOver && entry !== null) await this.#end([entry]);
+    if (this.#isOver && entry !== null) await this.#end([entry], limitMilliseconds);
   }
 
   /** Ends all of them, at once. Throws nothing; what fails does not stop the others. */
-  async revokeAll(): Promise<void> {
+  async revokeAll(limit = limitMilliseconds): Promise<void> {
     this.#isOver = true;
-    await this.#end(this.#entries.splice(0));
+    await this.#end(this.#entries.splice(0), limit);
     const key = await this.#key?.catch(() => null);
     if (key && !this.#hasKept) await removeKey([key.directory], keyNameOf(this.#of.note));
   }
@@ -127,23 +127,22 @@ export class Revocations {
     }
   }
 
-  async #end(entries: readonly Entry[]): Promise<void> {
+  async #end(entries: readonly Entry[], limit: number): Promise<void> {
     if (entries.length === 0) return;
-    const stop = AbortSignal.timeout(limitMilliseconds);
+    const stop = AbortSignal.timeout(limit);
     await Promise.all(entries.map((entry) => this.#endOne(entry, stop)));
   }
 
   async #endOne(entry: Entry, stop: AbortSignal): Promise<void> {
     const { world } = this.#of;
     const failure = await revoke(entry.facts, entry.revocation, world, stop);
-    const kept = failure?.mayPass === true && entry.file !== null && (await this.#keep(entry.file));
+    const kept =
+      failure?.mayPass === true &&
+      entry.file !== null &&
+      (await keepForLater(entry.file, dirname(this.#of.note.directory)));
     this.#hasKept ||= kept;
     // One that has done its part would be revoked a second time, if this process died before the directory is gone.
     if (!kept && entry.file !== null) await rm(entry.file, { force: true }).catch(() => undefined);
     await tellRevocation(entry.facts, failure === null ? null : { ...failure, triedAgain: kept }, world);
-  }
-
-  async #keep(file: string): Promise<boolean> {
-    return keepForLater(file, dirname(this.#of.note.diskDirectory), this.#of.world.now());
   }
 }

@@ -37,7 +37,7 @@ export async function revoke(
 ): Promise<RevocationFailure | null> {
   const platform = world.platforms.find(({ id }) => id === one.platform);
   if (platform?.revoke === undefined)
-    return { reason: `this version of Hallpass cannot end credentials of ${printable(one.platform)}`, mayPass: false };
+    return { reason: `this version of Hallpass cannot end credentials of ${printable(one.platform)}`, mayPass: true };
   try {
     const io = { fetch: stoppableFetch(world.fetch, stop), now: world.now, signal: stop };
     await orStopped(stop, Promise.resolve(platform.revoke(revocation.reveal(), io)));

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -10,10 +11,10 @@ import { findCommand } from './find-command.ts';
 import { maskArguments, pathsIn, planMask } from './isolation.ts';
 import { startMasked } from './masked-process.ts';
 import { childVariables, linkHome, noteProcesses, warn, type OpenEnvironment } from './open.ts';
-import type { Command, EnvironmentSettings, PhaseOutcome } from './phase.ts';
+import type { Command, PhaseOutcome } from './phase.ts';
 import type { PhaseSignals } from './phase-signals.ts';
 import { findKeyDirectories, keyPlaces, openKeyDirectory } from './revocation-key.ts';
-import { findWaitingDirectories } from './revocations-left.ts';
+import { waitingDirectory } from './revocations-left.ts';
 import { CannotStartError, startProgram, type ProgramEnd, type ProgramStart, type RunningProgram } from './process.ts';
 
 /** Runs one command in an open environment, waits for it, and ends what it has left running. */
@@ -123,7 +124,7 @@ async function startIsolated(environment: OpenEnvironment, start: ProgramStart):
     settings: run.settings,
     own: [directory, diskDirectory],
     bases,
-    secret: await secretPlaces(run.settings),
+    secret: await secretPlaces(environment),
     needed: [start.path, ...pathsIn([...values, ...start.args])],
   });
   const program = await startMasked({
@@ -137,10 +138,10 @@ async function startIsolated(environment: OpenEnvironment, start: ProgramStart):
 }
 
 /** One directory for keys is there from now on, so that those of later phases are hidden from this one's command too. */
-async function secretPlaces({ parentEnvironment }: EnvironmentSettings): Promise<readonly string[]> {
-  const places = keyPlaces(parentEnvironment);
+async function secretPlaces({ run, bases }: OpenEnvironment): Promise<readonly string[]> {
+  const places = keyPlaces(run.settings.parentEnvironment);
   await openKeyDirectory(places);
-  return [...(await findKeyDirectories(places)), ...(await findWaitingDirectories())];
+  return [...(await findKeyDirectories(places)), ...bases.map(waitingDirectory).filter(existsSync)];
 }
 
 async function auditStart(environment: OpenEnvironment, command: Command): Promise<void> {
