@@ -97,8 +97,7 @@ function prolonged(held: Held, start: Date, seconds: number): CredentialSet {
   const end = after(start, seconds);
   const next = { ...held, end };
   if (end === null) return setOf(next, []);
-  // One second may be lost by rounding.
-  if (login.leaseSeconds - seconds < 2) return renewedFrom(next, setOf(next, []), start);
+  if (seconds >= login.leaseSeconds) return renewedFrom(next, setOf(next, []), start);
   return setOf(next, end < phaseEnd ? [maxTtlShows(next)] : []);
 }
 
