@@ -140,7 +140,7 @@ class Walk {
     for (const entry of struct.entries as readonly { keyKind: { case: string; value: Expr }; value: Expr }[]) {
       const keyType = this.typeOf(entry.keyKind.value, locals);
       if (!isOpen(keyType) && !['string', 'int', 'uint', 'bool'].includes(keyType.kind)) {
-        throw this.#fault(entry.keyKind.value, `unsupported key type '${typeName(keyType)}'`);
+        throw this.#fault(entry.keyKind.value, `keys of the type '${typeName(keyType)}' are not supported`, true);
       }
       key = joined(key, keyType);
       element = joined(element, this.typeOf(entry.value, locals));
@@ -172,6 +172,7 @@ class Walk {
         if (!isCompatible(first, (second.kind === 'map' ? second.key : second.element) ?? dyn)) throw refuse();
         return bool;
       case '_[_]':
+        if (call.args[1]?.exprKind.case === 'constExpr' && second.kind === 'null_type') throw refuse();
         if (isOpen(first)) return dyn;
         if (first.kind !== 'list' && first.kind !== 'map') throw refuse();
         if (!isCompatible(second, first.kind === 'map' ? first.key! : typeOf('int'))) throw refuse();
@@ -195,9 +196,10 @@ class Walk {
         signature.arguments.every((argument, index) => isCompatible(operands[index]!, typeOf(argument))),
     );
     if (fitting.length === 0) throw this.#noOverload(at, name, receiver, operands);
-    if (name === '_+_' && operands.every((operand) => operand.kind === 'list')) {
+    const lists = operands.filter(({ kind }) => kind === 'list');
+    if (name === '_+_' && lists.length > 0) {
       if (!isCompatible(operands[0]!, operands[1]!)) throw this.#noOverload(at, name, receiver, operands);
-      return operands.reduce(joined);
+      return lists.reduce(joined);
     }
     const results = new Set(fitting.map((signature) => signature.result));
     return results.size === 1 ? typeOf(fitting[0]!.result) : dyn;
@@ -219,6 +221,8 @@ class Walk {
     if (!isOpen(range) && range.kind !== 'list' && range.kind !== 'map') {
       throw this.#fault(fold.iterRange!, `expression of type '${typeName(range)}' cannot be range of a comprehension`);
     }
+    // How CEL settles the type of what is never there differs from one macro to the next.
+    if (range.element?.kind === 'free') throw this.#fault(fold.iterRange!, 'a macro over [] is not supported', true);
     const item = (range.kind === 'map' ? range.key : range.element) ?? dyn;
     const accumulator = this.typeOf(fold.accuInit!, locals);
     const inside = new Map(locals).set(fold.accuVar, accumulator).set(fold.iterVar, item);

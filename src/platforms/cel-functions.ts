@@ -5,7 +5,7 @@ import type { CelFunc, CelUint, CelValue } from '@bufbuild/cel';
 const longestText = 1_000_000;
 const longestList = 10_000;
 
-const { BOOL, DOUBLE, DYN, INT, STRING, UINT } = CelScalar;
+const { BOOL, DOUBLE, DYN, INT, NULL, STRING, UINT } = CelScalar;
 const list = listType(DYN);
 const map = mapType(DYN, DYN);
 
@@ -24,10 +24,11 @@ export function celFunctions(tick: () => void): readonly CelFunc[] {
     }),
     celFunc('@has', [DYN, STRING], BOOL, hasMember),
     celFunc('@index', [DYN, DYN], DYN, element),
-    ...[STRING, INT, DOUBLE, BOOL, UINT].map((key) =>
+    ...[STRING, INT, DOUBLE, BOOL, UINT, NULL].map((key) =>
       // `has` of the library's maps answers false for a member that is null.
       celFunc('@in', [key, map], BOOL, (wanted, inside) => inside.get(wanted as string) !== undefined),
     ),
+    ...[list, map].map((key) => celFunc('@in', [key, map], BOOL, () => false)),
     ...orders,
     celFunc('_+_', [STRING, STRING], STRING, (left, right) => {
       if (left.length + right.length > longestText) throw new Error('the text grows too long');
@@ -46,8 +47,8 @@ export function celFunctions(tick: () => void): readonly CelFunc[] {
 }
 
 function hasMember(operand: CelValue, name: string): boolean {
-  if (!isCelMap(operand)) throw new Error('has() of a value without members');
-  return operand.get(name) !== undefined;
+  if (isCelList(operand)) throw new Error('no such overload: has() of a list');
+  return isCelMap(operand) && operand.get(name) !== undefined;
 }
 
 function element(operand: CelValue, key: CelValue): CelValue {
@@ -116,17 +117,14 @@ function doubleOf(text: string): number {
   return value;
 }
 
-/** The shortest decimal text without an exponent. */
+/** The shortest digits, as Go's `%g`: with an exponent from a million on, and below a ten-thousandth. */
 function doubleText(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
-  const [mantissa = '', exponent] = String(value).split('e');
   if (Object.is(value, -0)) return '-0';
-  if (exponent === undefined) return mantissa;
-  const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)\.?(\d*)$/.exec(mantissa)!;
-  const digits = whole + fraction;
-  const point = whole.length + Number(exponent);
-  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
-  return `${sign}${digits.padEnd(point, '0')}`;
+  const [mantissa = '', exponent = '0'] = value.toExponential().split('e');
+  const power = Number(exponent);
+  if (power >= -4 && power < 6) return String(value);
+  return `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
 const trueTexts = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);

@@ -3,12 +3,14 @@ export type CelKind =
   | 'bool'
   | 'bytes'
   | 'double'
+  | 'duration'
   | 'dyn'
   | 'int'
   | 'list'
   | 'map'
   | 'null_type'
   | 'string'
+  | 'timestamp'
   | 'type'
   | 'uint';
 
@@ -53,7 +55,8 @@ export function listOf(element: CelType): CelType {
 /** Whether values of both types can meet, as in `a == b`. */
 export function isCompatible(left: CelType, right: CelType): boolean {
   if (isOpen(left) || isOpen(right)) return true;
-  if (left.kind !== right.kind) return false;
+  if (left.kind !== right.kind)
+    return isTime(left) ? right.kind === 'null_type' : isTime(right) && left.kind === 'null_type';
   return isCompatible(left.element ?? dyn, right.element ?? dyn) && isCompatible(left.key ?? dyn, right.key ?? dyn);
 }
 
@@ -81,12 +84,23 @@ export function isOpen(type: CelType): boolean {
   return type.kind === 'dyn' || type.kind === 'free';
 }
 
-const ordered: readonly CelKind[] = ['bool', 'bytes', 'double', 'int', 'string', 'uint'];
+/** Times may be null. They appear in signatures only, so that null is refused when CEL refuses it. */
+function isTime({ kind }: CelType): boolean {
+  return kind === 'timestamp' || kind === 'duration';
+}
+
+const ordered: readonly CelKind[] = ['bool', 'bytes', 'double', 'int', 'string', 'uint', 'timestamp', 'duration'];
 const numbers: readonly CelKind[] = ['double', 'int', 'uint'];
 
 /** A function of CEL's standard, without those that take any type (`==`, `in`, `[]`, `?:`). */
 export const standardSignatures: readonly CelSignature[] = [
   ...['_<_', '_<=_', '_>_', '_>=_'].flatMap((name) => ordered.map((kind) => binary(name, kind, kind, 'bool'))),
+  binary('_+_', 'timestamp', 'duration', 'timestamp'),
+  binary('_+_', 'duration', 'timestamp', 'timestamp'),
+  binary('_+_', 'duration', 'duration', 'duration'),
+  binary('_-_', 'timestamp', 'timestamp', 'duration'),
+  binary('_-_', 'timestamp', 'duration', 'timestamp'),
+  binary('_-_', 'duration', 'duration', 'duration'),
   ...[...numbers, 'string', 'bytes', 'list'].map((kind) =>
     binary('_+_', kind as CelKind, kind as CelKind, kind as CelKind),
   ),
@@ -101,10 +115,10 @@ export const standardSignatures: readonly CelSignature[] = [
     (name) => ({ name, receiver: 'string', arguments: ['string'], result: 'bool' }) as const,
   ),
   binary('matches', 'string', 'string', 'bool'),
-  ...conversions('int', ['int', 'uint', 'double', 'string']),
+  ...conversions('int', ['int', 'uint', 'double', 'string', 'timestamp', 'duration']),
   ...conversions('uint', ['int', 'uint', 'double', 'string']),
   ...conversions('double', ['int', 'uint', 'double', 'string']),
-  ...conversions('string', ['bool', 'bytes', 'int', 'uint', 'double', 'string']),
+  ...conversions('string', ['bool', 'bytes', 'int', 'uint', 'double', 'string', 'timestamp', 'duration']),
   ...conversions('bytes', ['bytes', 'string']),
   ...conversions('bool', ['bool', 'string']),
   unary('dyn', 'dyn', 'dyn'),

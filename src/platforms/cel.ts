@@ -18,8 +18,9 @@ import {
   type CelType as LibraryType,
   type CelValue,
 } from '@bufbuild/cel';
-import type { Expr } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js';
+import type { Expr, SourceInfo } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js';
 import { CelFaultError, checkCel } from './cel-check.ts';
+import { checkEscapes } from './cel-escapes.ts';
 import { celFunctions } from './cel-functions.ts';
 import { standardSignatures, type CelKind, type CelSignature } from './cel-types.ts';
 
@@ -95,6 +96,7 @@ export function compileCel(expression: string, options: CelOptions): CelProgram 
   };
   const functions = options.functions ?? [];
   try {
+    checkEscapes(expression);
     const parsed = parsedCel(expression);
     const type = checkCel(parsed.root, {
       text: expression,
@@ -122,16 +124,26 @@ export function compileCel(expression: string, options: CelOptions): CelProgram 
 
 function parsedCel(expression: string): { root: Expr; positions: Readonly<Record<string, number>> } {
   try {
-    const { expr, sourceInfo } = parse(expression);
+    // A comment without a line feed behind it is CEL, but not this parser's.
+    const { expr, sourceInfo } = parse(`${expression}\n`);
+    checkMacros(expression, sourceInfo);
     return { root: expr, positions: sourceInfo?.positions ?? {} };
   } catch (error) {
-    if (error instanceof RangeError || !(error instanceof Error)) throw error;
+    if (error instanceof CelError || error instanceof RangeError || !(error instanceof Error)) throw error;
     const location = (error as { location?: { start: { offset: number } } }).location;
     const offset = location?.start.offset ?? 0;
     // Optional members (`a.?b`, `a[?0]`, `{?k: v}`) and quoted names (a.`b-c`) are CEL, but not this parser's.
     const isUnsupported = /^(?:\.\s*[?`]|\[\s*\?|\?)/.test(expression.slice(offset));
     const message = error.message.replace(/^<input>:\d+:\d+: /, '');
     throw errorAt(expression, offset, `syntax error: ${message}`, isUnsupported);
+  }
+}
+
+/** The parser knows one macro more than Google's. */
+function checkMacros(expression: string, sourceInfo: SourceInfo | undefined): void {
+  for (const [id, { exprKind }] of Object.entries(sourceInfo?.macroCalls ?? {})) {
+    if (exprKind.case !== 'callExpr' || exprKind.value.function !== 'existsOne') continue;
+    throw errorAt(expression, sourceInfo?.positions[id] ?? 0, 'existsOne is not supported: write exists_one', true);
   }
 }
 

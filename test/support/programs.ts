@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 
 /** A program or the like that tests use when the machine has it. */
@@ -34,6 +35,7 @@ const finders = {
   'vault-provider': () => provider('vault'),
   postgres,
   'python-azure-identity': () => pythonModule('azure.identity'),
+  'go-azure-sdk': () => goProgram('azure-sdk-go'),
   'azurerm-provider': () => provider('azurerm'),
   'azuread-provider': () => provider('azuread'),
   gcloud: () => onPath('gcloud'),
@@ -163,6 +165,19 @@ function workingBubblewrap(): Found {
     { encoding: 'utf8', timeout: 20_000 },
   );
   return status === 0 ? bwrap : { missing: `bwrap does not work here: ${stderr.trim().split('\n')[0]}` };
+}
+
+/** A small program over a Go library of others', in `test/support/NAME`; built where Go and the library can be had. */
+function goProgram(name: string): Found {
+  const go = program('go');
+  if (go.missing !== undefined) return { missing: 'go is not on PATH' };
+  const path = fileURLToPath(new URL(`../../node_modules/.cache/hallpass-test/${name}`, import.meta.url));
+  const { status, stderr } = spawnSync(go.path, ['build', '-o', path, '.'], {
+    cwd: fileURLToPath(new URL(name, import.meta.url)),
+    encoding: 'utf8',
+    timeout: 600_000,
+  });
+  return status === 0 ? { path } : { missing: `it cannot be built: ${stderr.trim().split('\n').at(-1)}` };
 }
 
 function provider(name: string): Found {
