@@ -31,23 +31,35 @@ export class GcpRefusal extends Error {
     this.status = status;
     this.code = code;
     this.body = body;
-    this.reasons = detail.reasons ?? [];
+    this.reasons = (detail.reasons ?? []).map(withoutTokens);
     this.checks = detail.checks ?? [];
     this.challenge = detail.challenge ?? null;
   }
 }
 
 /** A refusal of the security token service (RFC 6749 section 5.2): `{"error", "error_description"}`. */
-export function oauthRefusal(status: number, error: string, description: string, detail?: RefusalDetail): GcpRefusal {
+export function oauthRefusal(status: number, error: string, text: string, detail?: RefusalDetail): GcpRefusal {
+  const description = withoutTokens(text);
   return new GcpRefusal(status, error, description, { error, error_description: description }, detail);
 }
 
 /** A refusal of Google's other APIs: `{"error": {"code", "message", "status", "details"}}` (google.rpc.Status). */
-export function apiRefusal(code: ApiCode, message: string, detail: RefusalDetail = {}): GcpRefusal {
+export function apiRefusal(code: ApiCode, text: string, detail: RefusalDetail = {}): GcpRefusal {
+  const message = withoutTokens(text);
   const status = apiStatuses[code];
   const details = detail.details ?? [];
   const error = { code: status, message, status: code, ...(details.length > 0 && { details }) };
   return new GcpRefusal(status, code, message, { error }, detail);
+}
+
+const longestText = 1000;
+
+/**
+ * What a caller sent, as it may be told: whoever puts a token where a name belongs must not find it in a log. Cut to
+ * 1,000 characters.
+ */
+export function withoutTokens(text: string): string {
+  return text.replace(/eyJ[\w-]+(?:\.[\w-]*)*|ya29\.[\w.-]*/g, '[token]').slice(0, longestText);
 }
 
 export type ApiCode = keyof typeof apiStatuses;

@@ -5,7 +5,7 @@ import { header, reasonsHeader, type Answer, type HttpCall } from '../http-call.
 import type { SandboxLogLine } from '../log.ts';
 import { methods, type Method } from './methods.ts';
 import type { GcpProject, Note } from './project.ts';
-import { apiRefusal, GcpRefusal } from './refusal.ts';
+import { apiRefusal, GcpRefusal, withoutTokens } from './refusal.ts';
 
 /** What a request is told with in the log, while it is learned. */
 type Facts = Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>;
@@ -29,7 +29,8 @@ export async function answerCall(
     at: project.now().toISOString(),
     request_id: requestId,
     platform: 'gcp',
-    action: found?.method.action ?? (call === null ? 'unknown' : `${call.method} ${call.path}`),
+    action:
+      found?.method.action ?? (call === null ? 'unknown' : withoutTokens(`${call.method} ${call.path}`).slice(0, 200)),
     ...facts,
     outcome: refusal === null ? 'ok' : 'refused',
     status: answer.status,
@@ -41,7 +42,10 @@ export async function answerCall(
   try {
     if (call === null) throw apiRefusal('INVALID_ARGUMENT', 'Request payload size exceeds the limit: 1048576 bytes.');
     if (found === null) throw unknownMethod(call);
-    const note: Note = (more) => void Object.assign(facts, more);
+    const note: Note = ({ role, principal, resource, ...more }) => {
+      const named = Object.entries({ role, principal, resource }).filter(([, value]) => typeof value === 'string');
+      Object.assign(facts, more, Object.fromEntries(named.map(([name, value]) => [name, withoutTokens(value!)])));
+    };
     const milliseconds = project.config.latency_milliseconds[found.method.action];
     if (milliseconds !== undefined) await sleep(milliseconds);
     const answer = jsonAnswer(200, await found.method.handle({ call, parts: found.parts, note }, project));

@@ -391,6 +391,12 @@ it('no token of either kind stands in the log', async () => {
   const access = await federated(endpoint(), token);
   await exchange(endpoint(), await sign({ iss: 'https://evil.example' }));
   await exchange(endpoint(), `${token}x`);
+  // Whoever mixes up the members of a call.
+  await exchange(endpoint(), token, { audience: token, scope: token });
+  await exchange(endpoint(), token, { grant_type: token });
+  await callApi(endpoint(), { path: `/v1/${token}`, token: access });
+  await callApi(endpoint(), { path: `/v1/projects/${access}/secrets/${token}`, token: access });
+  await callApi(endpoint(), { path: `/v1/projects/-/serviceAccounts/${token}:generateAccessToken`, token, body: {} });
   const text = JSON.stringify(log);
   for (const secret of [token, access, token.split('.')[1]!, token.split('.')[2]!]) expect(text).not.toContain(secret);
   expect(text).toContain(providerName);
