@@ -22,6 +22,7 @@ const opened = (text: string, by = key): string | null => {
   const note = readNote(text);
   return note === null ? null : (openNote(note, by)?.reveal() ?? null);
 };
+const changed = (change: Record<string, unknown>): string => JSON.stringify({ ...JSON.parse(sealed), ...change });
 
 describe('a revocation note', () => {
   it('gives back what was sealed, with its facts', () => {
@@ -76,7 +77,6 @@ describe('a revocation note', () => {
     );
   });
 
-  const changed = (change: Record<string, unknown>): string => JSON.stringify({ ...JSON.parse(sealed), ...change });
   const members = [...Object.keys(facts), 'sealed'];
 
   it.each<[string, string]>([

@@ -11,13 +11,16 @@ export interface TurnLimits {
 /** Gives turns at a steady rate, in the order of asking; whoever finds too many waiting gets none. */
 export class Turns {
   readonly #limits: TurnLimits;
-  /** Moment of the monotonic clock from which the next turn is free, in milliseconds. */
+  readonly #milliseconds: () => number;
+  /** Moment of that clock from which the next turn is free. */
   #nextAt = Number.NEGATIVE_INFINITY;
   readonly #waiting = new Set<() => void>();
   #isClosed = false;
 
-  constructor(limits: TurnLimits) {
+  /** @param milliseconds a clock that only goes forward */
+  constructor(limits: TurnLimits, milliseconds = () => performance.now()) {
     this.#limits = limits;
+    this.#milliseconds = milliseconds;
   }
 
   get isClosed(): boolean {
@@ -29,7 +32,7 @@ export class Turns {
     if (this.#isClosed) return 'closed';
     const { atOnce, perSecond, mostWaiting } = this.#limits;
     const interval = 1000 / perSecond;
-    const now = performance.now();
+    const now = this.#milliseconds();
     // A turn that nobody has taken is kept, but only so many of them.
     const due = Math.max(this.#nextAt, now - (atOnce - 1) * interval);
     if (due > now && this.#waiting.size >= mostWaiting) return 'full';
