@@ -3,7 +3,7 @@ import { claimValues, Digits, fitsClaim, ownMember, seenClaim, type SeenClaim } 
 import { goQuoted, goText } from './go-value.ts';
 import { judged, shownClaim, type Judged } from './judged.ts';
 import type { BoundClaim, JwtRole } from './jwt-role.ts';
-import { serverMaxTtlSeconds, shortDuration } from './token-parameters.ts';
+import { leaseOf } from './token-lease.ts';
 
 /** What a login gives: whom the server takes the caller for, and the token that it hands out. */
 export interface VaultIdentity {
@@ -17,7 +17,6 @@ export interface VaultIdentity {
   readonly tokenType: 'service' | 'batch';
   /** Of the first lease. */
   readonly ttlSeconds: number;
-  readonly maxTtlSeconds: number;
   readonly explicitMaxTtlSeconds: number;
   readonly periodSeconds: number;
   readonly renewable: boolean;
@@ -45,6 +44,7 @@ export function judgeRole(
     ...role.boundClaims.map((bound) => boundCheck(bound, role, claims)),
     templateCheck(role),
     aliasCheck(role, user),
+    rootCheck(role),
   ].filter((row) => row !== null);
   const metadata = Object.fromEntries([
     ...mapped.flatMap(({ key, value }) => (typeof value === 'string' ? [[key, value]] : [])),
@@ -57,7 +57,7 @@ export function judgeRole(
     policies: policiesOf(role),
     ...lifetime(role),
     uses: role.uses,
-    boundCidrs: role.boundCidrs,
+    boundCidrs: role.boundCidrs.map((block) => block.replace(block.includes(':') ? /\/128$/ : /\/32$/, '')),
   };
   return { rows, identity };
 }
@@ -117,6 +117,16 @@ function aliasCheck(role: JwtRole, user: SeenClaim): Judged | null {
     `user_claim: ${role.userClaim} is empty`,
     '',
     500,
+  );
+}
+
+function rootCheck(role: JwtRole): Judged | null {
+  const policies = policiesOf(role);
+  if (!policies.includes('root')) return null;
+  return judged(
+    { step: 'role', key: 'token_policies', operator: 'without', expected: 'root', actual: policies.join(', ') },
+    false,
+    'auth methods cannot create root tokens',
   );
 }
 
@@ -203,32 +213,22 @@ function policiesOf(role: JwtRole): readonly string[] {
   return [...new Set([...named, ...(role.noDefaultPolicy ? [] : ['default'])])].toSorted();
 }
 
-/** What the server makes of the times of a role, with its own limit of 32 days. */
+/** What the server makes of the times of a role. */
 function lifetime(
   role: JwtRole,
 ): Pick<
   VaultIdentity,
-  'tokenType' | 'ttlSeconds' | 'maxTtlSeconds' | 'explicitMaxTtlSeconds' | 'periodSeconds' | 'renewable' | 'warnings'
+  'tokenType' | 'ttlSeconds' | 'explicitMaxTtlSeconds' | 'periodSeconds' | 'renewable' | 'warnings'
 > {
   const isBatch = role.tokenType === 'batch';
-  const most = Math.min(role.maxTtlSeconds || serverMaxTtlSeconds, serverMaxTtlSeconds);
-  const explicit = role.explicitMaxTtlSeconds || Infinity;
-  const asked = role.periodSeconds || role.ttlSeconds;
-  const wanted = Math.min(asked || serverMaxTtlSeconds, most);
-  const what = role.periodSeconds > 0 ? ['period', 'period value'] : ['TTL', 'TTL value'];
+  const lease = leaseOf({ ...role, ageSeconds: 0 })!;
   return {
     tokenType: isBatch ? 'batch' : 'service',
-    ttlSeconds: Math.min(wanted, explicit),
-    maxTtlSeconds: most,
+    ttlSeconds: lease.seconds,
     explicitMaxTtlSeconds: role.explicitMaxTtlSeconds,
     periodSeconds: role.periodSeconds,
     renewable: !isBatch,
-    warnings:
-      asked > most
-        ? [
-            `${what[0]} of "${shortDuration(asked)}" exceeded the effective max_ttl of "${shortDuration(most)}"; ${what[1]} is capped accordingly`,
-          ]
-        : [],
+    warnings: lease.warnings,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ObjectNode } from '../json-document.ts';
 import { goQuoted } from './go-value.ts';
-import { ignoredNames, nativeFields, refuse } from './native-field.ts';
+import { checkKinds, ignoredNames, nativeFields, refuse, type FieldKind } from './native-field.ts';
 
 /** The configuration of a JWT auth mount, read and checked; its key source is read by whoever fetches the keys. */
 export interface JwtConfig {
@@ -30,28 +30,31 @@ export const jwtAlgorithms: readonly string[] = [
   'EdDSA',
 ];
 
-const configFields = [
-  'oidc_discovery_url',
-  'oidc_discovery_ca_pem',
-  'oidc_client_id',
-  'oidc_client_secret',
-  'oidc_response_mode',
-  'oidc_response_types',
-  'jwks_url',
-  'jwks_ca_pem',
-  // Only Vault, from 1.16 on, has this one.
-  'jwks_pairs',
-  'default_role',
-  'jwt_validation_pubkeys',
-  'jwt_supported_algs',
-  'bound_issuer',
-  'provider_config',
-  'override_allowed_server_names',
-  'namespace_in_state',
-  'skip_jwks_validation',
-  'unsupported_critical_cert_extensions',
-  'status',
-];
+const configFields: Readonly<Record<string, FieldKind>> = {
+  oidc_discovery_url: 'text',
+  oidc_discovery_ca_pem: 'text',
+  oidc_client_id: 'text',
+  oidc_client_secret: 'text',
+  oidc_response_mode: 'text',
+  oidc_response_types: 'list',
+  jwks_url: 'text',
+  jwks_ca_pem: 'text',
+  default_role: 'text',
+  jwt_validation_pubkeys: 'list',
+  jwt_supported_algs: 'list',
+  bound_issuer: 'text',
+  provider_config: 'members',
+  override_allowed_server_names: 'list',
+  namespace_in_state: 'flag',
+  skip_jwks_validation: 'flag',
+};
+
+/** Only Vault has these, or only prints them. */
+const furtherFields: Readonly<Record<string, FieldKind>> = {
+  jwks_pairs: 'members',
+  unsupported_critical_cert_extensions: 'list',
+  status: 'text',
+};
 
 const sources =
   "exactly one of 'jwt_validation_pubkeys', 'jwks_url', 'jwks_pairs', 'oidc_discovery_url', or 'provider_config' must be set";
@@ -64,6 +67,7 @@ const sources =
  */
 export function readJwtConfig(document: ObjectNode): JwtConfig {
   const fields = nativeFields(document);
+  checkKinds(fields, configFields);
   const discoveryUrl = fields.text('oidc_discovery_url').split('.well-known/openid-configuration')[0]!;
   const jwksUrl = fields.text('jwks_url');
   const pairs = fields.at('jwks_pairs');
@@ -95,6 +99,6 @@ export function readJwtConfig(document: ObjectNode): JwtConfig {
     jwksUrl,
     algorithms: algorithms.length > 0 ? algorithms : jwtAlgorithms,
     defaultRole: fields.text('default_role').toLowerCase(),
-    ignored: ignoredNames(document, configFields),
+    ignored: ignoredNames(document, { ...configFields, ...furtherFields }),
   };
 }

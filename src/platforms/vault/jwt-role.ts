@@ -1,7 +1,7 @@
 import type { JsonNode, ObjectNode } from '../json-document.ts';
 import { Digits, type BoundValue } from './claim-match.ts';
 import { goQuoted } from './go-value.ts';
-import { ignoredNames, nativeFields, refuse, type NativeFields } from './native-field.ts';
+import { checkKinds, ignoredNames, nativeFields, refuse, type FieldKind, type NativeFields } from './native-field.ts';
 import { readTokenParameters, tokenFields, type TokenParameters } from './token-parameters.ts';
 
 /** A role of the JWT auth method, read and checked. */
@@ -36,30 +36,30 @@ export interface BoundClaim {
   readonly written: string;
 }
 
-const roleFields = [
+const roleFields: Readonly<Record<string, FieldKind>> = {
   ...tokenFields,
-  'name',
-  'role_type',
-  'expiration_leeway',
-  'not_before_leeway',
-  'clock_skew_leeway',
-  'bound_subject',
-  'bound_audiences',
-  'bound_claims_type',
-  'bound_claims',
-  'claim_mappings',
-  'oauth2_metadata',
-  'user_claim',
-  'user_claim_json_pointer',
-  'groups_claim',
-  'oidc_scopes',
-  'allowed_redirect_uris',
-  'callback_mode',
-  'poll_interval',
-  'verbose_oidc_logging',
-  'max_age',
-  'token_policies_template_claims',
-];
+  name: 'text',
+  role_type: 'text',
+  expiration_leeway: 'signed',
+  not_before_leeway: 'signed',
+  clock_skew_leeway: 'signed',
+  bound_subject: 'text',
+  bound_audiences: 'list',
+  bound_claims_type: 'text',
+  bound_claims: 'members',
+  claim_mappings: 'pairs',
+  oauth2_metadata: 'list',
+  user_claim: 'text',
+  user_claim_json_pointer: 'flag',
+  groups_claim: 'text',
+  oidc_scopes: 'list',
+  allowed_redirect_uris: 'list',
+  callback_mode: 'text',
+  poll_interval: 'whole',
+  verbose_oidc_logging: 'flag',
+  max_age: 'seconds',
+  token_policies_template_claims: 'flag',
+};
 
 /**
  * Reads a role as it is written to `auth/MOUNT/role/NAME`, with the server's refusals in the server's order.
@@ -68,7 +68,7 @@ const roleFields = [
  */
 export function readJwtRole(document: ObjectNode): JwtRole {
   const fields = nativeFields(document);
-  checkUnusedFields(fields);
+  checkKinds(fields, roleFields);
   const type = fields.text('role_type') || 'oidc';
   if (type !== 'jwt' && type !== 'oidc')
     throw refuse(fields.at('role_type'), `invalid 'role_type': ${type}`, 'write "role_type": "jwt"');
@@ -122,14 +122,6 @@ export function readJwtRole(document: ObjectNode): JwtRole {
     templatesPolicies: fields.flag('token_policies_template_claims'),
     ignored: ignoredNames(document, roleFields),
   };
-}
-
-/** Fields that no JWT login looks at; the server still wants them to be of their kind. */
-function checkUnusedFields(fields: NativeFields): void {
-  fields.list('oidc_scopes');
-  fields.whole('poll_interval');
-  fields.flag('verbose_oidc_logging');
-  fields.seconds('max_age');
 }
 
 function readBoundClaim(claim: string, node: JsonNode, globs: boolean): BoundClaim {

@@ -25,6 +25,21 @@ export interface NativeFields {
   members(name: string): readonly Member[];
 }
 
+/** How the server reads a field. */
+export type FieldKind = 'text' | 'flag' | 'whole' | 'seconds' | 'signed' | 'list' | 'pairs' | 'members';
+
+/**
+ * Checks that every field is of its kind, as the server does before it looks at any of them.
+ *
+ * @throws {TrustDocumentError} `trust_document_invalid`
+ */
+export function checkKinds(fields: NativeFields, kinds: Readonly<Record<string, FieldKind>>): void {
+  for (const [name, kind] of Object.entries(kinds)) {
+    if (kind === 'signed') fields.seconds(name, 'signed');
+    else fields[kind](name);
+  }
+}
+
 /** Reads the members of a document; every name that the server does not know is ignored, as the server does. */
 export function nativeFields(document: ObjectNode): NativeFields {
   const members = new Map(document.members.map((member) => [member.name, member]));
@@ -169,7 +184,8 @@ function refuseField(node: JsonNode, name: string, wanted: string): never {
 }
 
 /** Names that the server ignores, each with the one that was probably meant. */
-export function ignoredNames(document: ObjectNode, known: readonly string[]): readonly string[] {
+export function ignoredNames(document: ObjectNode, kinds: Readonly<Record<string, FieldKind>>): readonly string[] {
+  const known = Object.keys(kinds);
   return document.members
     .filter(({ name }) => !known.includes(name))
     .map(({ name }) => {

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { goQuoted } from './go-value.ts';
-import { refuse, type NativeFields } from './native-field.ts';
+import { goDuration, serverMaxTtlSeconds } from './token-lease.ts';
+import { refuse, type FieldKind, type NativeFields } from './native-field.ts';
 
 /** What the tokens of a role are like; 0 stands for what is not set. */
 export interface TokenParameters {
@@ -26,15 +27,23 @@ const olderNames = {
   token_bound_cidrs: 'bound_cidrs',
 } as const;
 
-export const tokenFields: readonly string[] = [
-  ...Object.entries(olderNames).flat(),
-  'token_explicit_max_ttl',
-  'token_no_default_policy',
-  'token_type',
-];
-
-/** The longest lease of a server whose own settings nobody changed: 32 days. */
-export const serverMaxTtlSeconds = 2_764_800;
+export const tokenFields: Readonly<Record<string, FieldKind>> = {
+  token_policies: 'list',
+  token_ttl: 'seconds',
+  token_max_ttl: 'seconds',
+  token_period: 'seconds',
+  token_num_uses: 'whole',
+  token_bound_cidrs: 'list',
+  policies: 'list',
+  ttl: 'seconds',
+  max_ttl: 'seconds',
+  period: 'seconds',
+  num_uses: 'whole',
+  bound_cidrs: 'list',
+  token_explicit_max_ttl: 'seconds',
+  token_no_default_policy: 'flag',
+  token_type: 'text',
+};
 
 /**
  * Reads the `token_…` fields that every auth method of the server has.
@@ -102,7 +111,7 @@ function readType(fields: NativeFields): TokenParameters['tokenType'] {
 function readCidrs(fields: NativeFields, name: string): readonly string[] {
   const blocks = fields.list(name);
   // What is no address but holds a slash is the path of a UNIX socket to the server, and never fits a caller.
-  const bad = blocks.find((block) => isIP(block) === 0 && !block.includes('/'));
+  const bad = blocks.find((block) => (isIP(block) === 0 || block.includes('%')) && !block.includes('/'));
   if (bad !== undefined)
     throw refuse(
       fields.at(name),
@@ -126,18 +135,4 @@ export function fitsCidrs(address: string, blocks: readonly string[]): boolean {
   }
   const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
   return isIP(plain) !== 0 && allowed.check(plain, isIP(plain) === 4 ? 'ipv4' : 'ipv6');
-}
-
-/** Whole seconds as the server prints a duration: `1h0m0s`. */
-export function goDuration(seconds: number): string {
-  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), seconds % 60];
-  if (hours > 0) return `${hours}h${minutes}m${rest}s`;
-  return minutes > 0 ? `${minutes}m${rest}s` : `${rest}s`;
-}
-
-/** The same without zeros at its end, as warnings have it: `1h`. */
-export function shortDuration(seconds: number): string {
-  return goDuration(seconds)
-    .replace(/(?<=[hm])0s$/, '')
-    .replace(/(?<=h)0m$/, '');
 }

@@ -59,7 +59,7 @@ export function authOf(token: VaultToken, leaseSeconds: number, isOrphan = token
     client_token: token.id,
     accessor: token.accessor,
     policies: [...token.policies],
-    token_policies: [...token.policies],
+    ...(token.policies.length > 0 && { token_policies: [...token.policies] }),
     metadata: token.metadata,
     lease_duration: leaseSeconds,
     renewable: token.renewable,
@@ -67,6 +67,6 @@ export function authOf(token: VaultToken, leaseSeconds: number, isOrphan = token
     token_type: token.type,
     orphan: isOrphan,
     mfa_requirement: null,
-    num_uses: Math.max(token.usesLeft, 0),
+    num_uses: token.uses,
   };
 }

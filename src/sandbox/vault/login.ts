@@ -72,7 +72,7 @@ export async function login(
       periodSeconds: identity.periodSeconds,
       renewable: identity.renewable,
       boundCidrs: identity.boundCidrs,
-      usesLeft: identity.uses,
+      uses: identity.uses,
     },
     now,
   );

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { durationSeconds } from '../../platforms/vault/native-field.ts';
-import { serverMaxTtlSeconds, shortDuration } from '../../platforms/vault/token-parameters.ts';
+import { leaseOf } from '../../platforms/vault/token-lease.ts';
 import { goQuoted } from '../../platforms/vault/go-value.ts';
 import { authOf, envelope } from './answer.ts';
 import { oneError, VaultRefusal } from './refusal.ts';
@@ -12,6 +12,7 @@ export function lookupSelf({ token }: TokenCall, server: VaultServer): JsonObjec
   return envelope({
     data: {
       accessor: token.accessor,
+      ...(token.boundCidrs.length > 0 && { bound_cidrs: [...token.boundCidrs] }),
       creation_time: Math.floor(token.createdAt.getTime() / 1000),
       creation_ttl: token.creationTtlSeconds,
       display_name: token.displayName,
@@ -52,23 +53,20 @@ export function renewSelf(call: TokenCall, server: VaultServer): JsonObject {
   const role = token.mount === null ? undefined : call.space.auth.get(token.mount)?.roles.get(token.role ?? '');
   if (token.mount !== null && role === undefined)
     throw new VaultRefusal(500, oneError(`role ${token.role} does not exist during renewal`));
-  const period = role?.periodSeconds ?? token.periodSeconds;
-  const age = (now.getTime() - token.createdAt.getTime()) / 1000;
-  const most = Math.min(role?.maxTtlSeconds || serverMaxTtlSeconds, serverMaxTtlSeconds);
-  const wanted = period || increment || role?.ttlSeconds || (token.mount === null ? token.creationTtlSeconds : most);
-  const left = Math.min(period > 0 ? most : most - age, (token.explicitMaxTtlSeconds || Infinity) - age);
-  const given = Math.min(wanted, server.config.token_seconds ?? Infinity);
-  const lease = Math.max(0, Math.floor(Math.min(given, left)));
-  const warnings =
-    given > Math.ceil(left)
-      ? [
-          `TTL of ${goQuoted(shortDuration(wanted))} exceeded the effective max_ttl of ${goQuoted(shortDuration(Math.floor(left)))}; TTL value is capped accordingly`,
-        ]
-      : [];
-  token.expiresAt = new Date(now.getTime() + lease * 1000);
+  const lease = leaseOf({
+    increment,
+    ttlSeconds: role?.ttlSeconds ?? token.leaseSeconds,
+    maxTtlSeconds: role?.maxTtlSeconds ?? 0,
+    explicitMaxTtlSeconds: token.explicitMaxTtlSeconds,
+    periodSeconds: role?.periodSeconds ?? token.periodSeconds,
+    ageSeconds: Math.floor(now.getTime() / 1000) - Math.floor(token.createdAt.getTime() / 1000),
+  });
+  if (lease === null) throw new VaultRefusal(400, 'past the max TTL, cannot renew');
+  token.leaseSeconds = Math.min(lease.seconds, server.config.token_seconds ?? Infinity);
+  token.expiresAt = new Date(now.getTime() + token.leaseSeconds * 1000);
   token.renewedAt = now;
   call.note({ expires_at: token.expiresAt.toISOString() });
-  return envelope({ auth: authOf(token, lease), warnings });
+  return envelope({ auth: authOf(token, token.leaseSeconds), warnings: lease.warnings });
 }
 
 /**
@@ -103,8 +101,13 @@ export function createToken(call: TokenCall, server: VaultServer): JsonObject {
   if (policies.some((policy) => policy !== 'default' && !parent.policies.includes(policy)))
     throw new VaultRefusal(400, 'child policies must be subset of parent');
   const explicit = secondsOf(body['explicit_max_ttl'] ?? 0);
-  const ttl = secondsOf(body['ttl'] ?? 0) || serverMaxTtlSeconds;
-  const most = Math.min(serverMaxTtlSeconds, explicit || Infinity);
+  const lease = leaseOf({
+    ttlSeconds: secondsOf(body['ttl'] ?? 0),
+    maxTtlSeconds: 0,
+    explicitMaxTtlSeconds: explicit,
+    periodSeconds: 0,
+    ageSeconds: 0,
+  })!;
   const child = server.tokens.add(
     {
       space: parent.space,
@@ -117,17 +120,17 @@ export function createToken(call: TokenCall, server: VaultServer): JsonObject {
       role: null,
       mount: null,
       parent,
-      creationTtlSeconds: Math.min(ttl, most, server.config.token_seconds ?? Infinity),
+      creationTtlSeconds: Math.min(lease.seconds, server.config.token_seconds ?? Infinity),
       explicitMaxTtlSeconds: explicit,
       periodSeconds: 0,
       renewable: type === 'service' && body['renewable'] !== false,
       boundCidrs: parent.boundCidrs,
-      usesLeft: Number(body['num_uses'] ?? 0),
+      uses: Number(body['num_uses'] ?? 0),
     },
     server.now(),
   );
   call.note({ expires_at: child.expiresAt.toISOString() });
-  return envelope({ auth: authOf(child, child.creationTtlSeconds) });
+  return envelope({ auth: authOf(child, child.creationTtlSeconds), warnings: lease.warnings });
 }
 
 function displayNameOf(asked: Json | undefined): string {

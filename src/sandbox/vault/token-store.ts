@@ -27,13 +27,20 @@ export interface VaultToken {
   readonly renewable: boolean;
   readonly boundCidrs: readonly string[];
   expiresAt: Date;
+  /** Of the last lease. */
+  leaseSeconds: number;
   /** When it was last renewed. */
   renewedAt: Date | null;
+  /** How often it may be used in all; 0 is without limit. */
+  readonly uses: number;
   /** Uses left; 0 is without limit, a negative number is none. */
   usesLeft: number;
 }
 
-type NewToken = Omit<VaultToken, 'id' | 'accessor' | 'createdAt' | 'expiresAt' | 'renewedAt'>;
+type NewToken = Omit<
+  VaultToken,
+  'id' | 'accessor' | 'createdAt' | 'expiresAt' | 'leaseSeconds' | 'renewedAt' | 'usesLeft'
+>;
 
 /** The tokens of one server. */
 export interface TokenStore {
@@ -59,7 +66,9 @@ export function openTokenStore(spaceId: (space: string) => string): TokenStore {
         accessor: isBatch ? '' : letters(24) + suffix,
         createdAt: now,
         expiresAt: new Date(now.getTime() + given.creationTtlSeconds * 1000),
+        leaseSeconds: given.creationTtlSeconds,
         renewedAt: null,
+        usesLeft: given.uses,
       };
       tokens.set(token.id, token);
       return token;
