@@ -126,7 +126,9 @@ export async function openAwsStory(
       endpoints: { aws: string };
       environment: Record<string, string>;
     };
-    if (changes.isIntercepting) Object.assign(base, environment);
+    // Certificate files may not stand in `hallpass.yaml`; a user exports them.
+    const [exported, written] = split(environment, (name) => changes.isIntercepting === true || /CERT|CA_/.test(name));
+    Object.assign(base, exported);
     writeFileSync(
       join(workDirectory, 'hallpass.yaml'),
       JSON.stringify({
@@ -136,7 +138,7 @@ export async function openAwsStory(
         workspace: 'payments-prod',
         ...changes.file,
         variables: {
-          ...(changes.isIntercepting ? {} : environment),
+          ...written,
           TFC_AWS_PROVIDER_AUTH: 'true',
           TFC_AWS_PLAN_ROLE_ARN: planRole,
           TFC_AWS_APPLY_ROLE_ARN: applyRole,
@@ -159,6 +161,16 @@ export async function openAwsStory(
     await close();
     throw error;
   }
+}
+
+/** Variables for which the name decides, and the others. */
+function split(
+  variables: Readonly<Record<string, string>>,
+  decides: (name: string) => boolean,
+): readonly [Record<string, string>, Record<string, string>] {
+  const entries = Object.entries(variables);
+  const [yes, no] = [true, false].map((side) => entries.filter(([name]) => decides(name) === side));
+  return [Object.fromEntries(yes!), Object.fromEntries(no!)];
 }
 
 async function succeed(running: Promise<ChildResult>): Promise<void> {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { ProgramName } from './programs.ts';
+import { requireProgram, type ProgramName } from './programs.ts';
 
 /** A program on a library of Microsoft's, or on that of Terraform's providers, that reads a resource group. */
 export interface AzureClient {
@@ -8,7 +8,7 @@ export interface AzureClient {
   /** The command that prints the group's location, or makes the group. */
   command(verb: 'read' | 'write', group: string): readonly string[];
   /** The same, then puts another token into the file and asks for more; absent where the token is no file. */
-  renewing?(group: string, tokenFile: string): readonly string[];
+  readonly renewing?: (group: string, tokenFile: string) => readonly string[];
 }
 
 const python = `
@@ -57,6 +57,11 @@ export const azureClients: readonly AzureClient[] = [
     needs: ['python-azure-identity'],
     command: (verb, group) => ['python3', '-c', python, verb, group],
     renewing: (group, tokenFile) => ['python3', '-c', python, 'read', group, tokenFile],
+  },
+  {
+    name: "the library of Terraform's azurerm and azuread",
+    needs: ['go-azure-sdk'],
+    command: (verb, group) => [requireProgram('go-azure-sdk'), verb, group, '1'],
   },
 ];
 

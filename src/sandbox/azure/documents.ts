@@ -41,7 +41,8 @@ export function metadataEndpoints({ base }: TenantCall, { config }: Tenant): Jso
     name: 'HallpassSandbox',
     portal: `${base}/portal`,
     authentication: {
-      loginEndpoint: `${base}/`,
+      // No slash: the providers put one behind it.
+      loginEndpoint: base,
       audiences: ['https://management.core.windows.net/', 'https://management.azure.com/'],
       tenant: config.tenant,
       identityProvider: 'AAD',

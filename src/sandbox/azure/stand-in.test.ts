@@ -314,7 +314,7 @@ describe('documents', () => {
     ]);
     expect((await ask('/metadata/endpoints?api-version=2022-09-01')).json).toMatchObject({
       name: expect.any(String),
-      authentication: { loginEndpoint: 'https://localhost:4000/' },
+      authentication: { loginEndpoint: 'https://localhost:4000' },
       resourceManager: 'https://localhost:4000/',
       microsoftGraphResourceId: 'https://localhost:4000/graph',
     });

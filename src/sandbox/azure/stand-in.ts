@@ -95,7 +95,7 @@ function correlationOf(call: HttpCall | null): string {
 function nothingThere(call: HttpCall): Refusal {
   const reasons = [`the stand-in knows ${knownActions.join(', ')}`];
   const path = call.path.slice(0, 200);
-  if (/\/oauth2\//.test(call.path)) {
+  if (call.method !== 'POST' && /\/oauth2\//.test(call.path)) {
     return new EntraRefusal(
       {
         code: 'AADSTS900561',
