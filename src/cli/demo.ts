@@ -9,8 +9,9 @@ import { playStory } from './demo/story.ts';
 export const command: CommandFactory = (context) =>
   new Command('demo')
     .description(
-      'Runs the seven steps on this machine: a throw-away issuer and a strict stand-in of AWS on loopback, and real\n' +
-        'Terraform if there is one. Needs no cloud account, keeps nothing, ends by itself.',
+      'Runs the seven steps on this machine: a throw-away issuer and strict stand-ins of AWS, Google Cloud, Azure, Vault\n' +
+        'and Kubernetes on loopback, with real Terraform, gcloud, bao or vault, and kubectl where they are. Needs no cloud\n' +
+        'account, keeps nothing, ends by itself.',
     )
     .option('--json', 'print the steps as one JSON array instead of telling them')
     .addHelpText(

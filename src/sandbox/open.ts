@@ -32,6 +32,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly playing: readonly { readonly title: string; readonly endpoint: string; readonly standIn: StandIn }[];
   /** Variables that point real clients at the stand-ins. */
   readonly environment: Readonly<Record<string, string>>;
+  /** The certificate authority of what is served over TLS, as PEM; null while nothing is. */
+  readonly ca: string | null;
   /** When clients stop to trust what is served over TLS; null while nothing is. */
   readonly certificatesEndAt: Date | null;
   close(): Promise<void>;
@@ -100,6 +102,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     },
     playing,
     environment,
+    ca: trust?.authority.pem ?? null,
     certificatesEndAt: trust?.authority.expiresAt ?? null,
     close,
     [Symbol.asyncDispose]: close,

@@ -6,6 +6,7 @@ export const everyStep: readonly (readonly [string, number])[] = [
   ['refusals', 0],
   ['refusals', 0],
   ...[1, 2, 3, 4, 5, 6, 7].map((step) => ['destroy', step] as const),
+  ...['Google Cloud', 'Azure', 'Vault', 'Kubernetes'].map(() => ['others', 0] as const),
 ];
 
 export function demoSteps(stdout: string): readonly DemoStep[] {

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAuditLog, type AuditLog } from '../../audit/log.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import { noteProcess } from '../../environment/process-table.ts';
 import { openThrowAwayIssuer, type Issuer } from '../../identity/issuer.ts';
 import { openSandbox, type Sandbox } from '../../sandbox/open.ts';
@@ -9,7 +10,8 @@ import { readSandboxConfig } from '../../sandbox/config.ts';
 import type { SandboxLogLine } from '../../sandbox/log.ts';
 import { serveWellKnown } from '../../server/well-known/serve.ts';
 import type { CliContext } from '../context.ts';
-import { sandboxConfiguration } from './configuration.ts';
+import { demoNames, sandboxConfiguration } from './configuration.ts';
+import { worldParts } from './world.ts';
 
 const stem = 'hallpass-demo-';
 
@@ -26,8 +28,8 @@ export interface Stage extends AsyncDisposable {
   readonly sandbox: Sandbox;
   /** Everything that the stand-in was asked, in order. */
   readonly log: readonly SandboxLogLine[];
-  /** Called for each further line. */
-  onLine: (line: SandboxLogLine) => void;
+  /** Has a platform's further lines told; gives a function that ends it. */
+  listen(platform: string, told: (line: SandboxLogLine) => void): () => void;
 }
 
 /** Opens it on free loopback ports; leaving the scope closes and deletes everything. */
@@ -55,13 +57,14 @@ export async function openStage(context: CliContext): Promise<Stage> {
   const issuer = opened!;
 
   const log: SandboxLogLine[] = [];
-  const config = await readSandboxConfig(JSON.stringify(sandboxConfiguration(issuer.url)), directory, 'the demo');
+  const listeners = new Set<{ readonly platform: string; readonly told: (line: SandboxLogLine) => void }>();
+  const config = await readSandboxConfig(JSON.stringify(world(issuer.url)), directory, 'the demo');
   const sandbox = await openSandbox({
     config,
     now: context.now,
     log: (line) => {
       log.push(line);
-      stage.onLine(line);
+      for (const listener of listeners) if (listener.platform === line.platform) listener.told(line);
     },
   });
   closing.defer(() => sandbox.close());
@@ -75,10 +78,20 @@ export async function openStage(context: CliContext): Promise<Stage> {
     audit,
     sandbox,
     log,
-    onLine: () => undefined,
+    listen(platform, told) {
+      const listener = { platform, told };
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     [Symbol.asyncDispose]: () => closed.disposeAsync(),
   };
   return stage;
+}
+
+/** All stand-ins of the demo, each with its own part. */
+function world(issuer: string): JsonObject {
+  const others = worldParts.map((part) => [part.id, part.sandbox(issuer, demoNames)] as const);
+  return { ...sandboxConfiguration(issuer), ...Object.fromEntries(others) };
 }
 
 /** Removes what a demo left behind that was killed; those of other users are not ours to touch. */

@@ -1,15 +1,11 @@
-import { PassThrough } from 'node:stream';
-import type { Refusal } from '../../domain/credential.ts';
-import { derivedId, randomId } from '../../domain/ids.ts';
-import type { Lease } from '../../domain/lease.ts';
-import { sessionNameOf, type Phase } from '../../domain/workload.ts';
-import type { Command, PhaseIo, PhaseRun } from '../../environment/phase.ts';
-import { openPhase } from '../../environment/run-phase.ts';
-import { processSignals } from '../../environment/signals.ts';
+import { randomId } from '../../domain/ids.ts';
+import type { Phase } from '../../domain/workload.ts';
+import type { Command } from '../../environment/phase.ts';
 import { requestsFor } from '../../platforms/index.ts';
-import { currentActor } from '../actor.ts';
 import type { CliContext } from '../context.ts';
 import { demoNames, demoVariables, neighbourWorkspace, roleArn } from './configuration.ts';
+import { playOthers } from './others.ts';
+import { openPlayed, tryExchange, type Player } from './player.ts';
 import type { Script } from './script.ts';
 import { type Listener, type Seen, tellSevenSteps } from './seven-steps.ts';
 import type { Stage } from './stage.ts';
@@ -20,6 +16,9 @@ import type { Tale } from './tale.ts';
 export async function playStory(context: CliContext, stage: Stage, script: Script, tale: Tale): Promise<void> {
   const player: Player = { context, stage, script, tale, runId: randomId('run') };
   introduce(player);
+  const others = playOthers(player);
+  // Their errors are told in their place.
+  others.catch(() => undefined);
   tale.heading(`Plan: reads as ${roleArn('plan')}`);
   await playPhase(player, 'plan', 'plan', script.plan);
   tale.heading(`Apply: a new token, another role, ${roleArn('apply')}`);
@@ -29,15 +28,9 @@ export async function playStory(context: CliContext, stage: Stage, script: Scrip
   await playNeighbour(player);
   tale.heading('Destroy: a third token');
   await playPhase(player, 'destroy', 'apply', script.destroy);
+  tale.heading('The same for four more platforms, all in one plan');
+  for (const step of await others) tale.step(step);
   conclude(player);
-}
-
-interface Player {
-  readonly context: CliContext;
-  readonly stage: Stage;
-  readonly script: Script;
-  readonly tale: Tale;
-  readonly runId: string;
 }
 
 function introduce({ stage, script, tale }: Player): void {
@@ -85,35 +78,19 @@ async function playApplyAsPlan(player: Player): Promise<void> {
 
 /** A workspace whose name begins like ours asks for our role with a token of its own. */
 async function playNeighbour(player: Player): Promise<void> {
-  const { context, stage, tale } = player;
-  const lease = leaseFor(player, 'apply', neighbourWorkspace);
+  const { tale } = player;
   const [request] = requestsFor(demoVariables, 'apply', { workspace: neighbourWorkspace });
-  const token = await stage.issuer.mint({
-    lease,
-    audience: request!.audience,
-    purpose: { platform: request!.platform, tag: request!.tag, offered: request!.offered },
-  });
-  const refusal: Refusal | null | undefined = await request!.explain?.(token, {
-    fetch: context.fetch,
-    now: context.now,
-    directory: stage.directory,
-    sessionName: sessionNameOf(lease.workload),
-    environment: stage.sandbox.environment,
-  });
+  const { claims, refusal } = await tryExchange(player, request!, 'apply', neighbourWorkspace);
   tale.step({
     part: 'refusals',
     step: 0,
     title: 'neighbour',
     ok: refusal !== null && refusal !== undefined && refusal.code === 'AccessDenied',
     lines: refusal
-      ? [
-          token.claims.sub,
-          `asks for ${roleName(refusal.role)}: ${refusal.code}: ${refusal.message}`,
-          ...refusal.reasons,
-        ]
+      ? [claims.sub, `asks for ${roleName(refusal.role)}: ${refusal.code}: ${refusal.message}`, ...refusal.reasons]
       : ['a token of a neighbour workspace was accepted'],
     data: {
-      sub: token.claims.sub,
+      sub: claims.sub,
       code: refusal?.code ?? null,
       message: refusal?.message ?? null,
       reasons: refusal?.reasons ?? [],
@@ -121,6 +98,7 @@ async function playNeighbour(player: Player): Promise<void> {
   });
 }
 
+/** Runs the AWS side of a phase: other platforms are played beside it. */
 async function runCommands(
   player: Player,
   phase: Phase,
@@ -128,79 +106,28 @@ async function runCommands(
   seen: Seen,
   tell: Listener,
 ): Promise<number> {
-  const { stage } = player;
-  stage.onLine = (line) => {
+  const { stage, script } = player;
+  const stopListening = stage.listen('aws', (line) => {
     seen.log.push(line);
     tell.logLine(line);
-  };
-  const run = phaseRun(player, phase, commands[0]!, tell.event);
-  await using environment = await openPhase(run, phaseIo(player.context, seen));
-  for (const command of commands) {
-    const outcome = await environment.run(command);
-    if (outcome.exitCode !== 0) return outcome.exitCode;
-  }
-  return 0;
-}
-
-function phaseRun(player: Player, phase: Phase, command: Command, report: PhaseRun['report']): PhaseRun {
-  const { context, stage, script } = player;
-  return {
-    lease: leaseFor(player, phase, demoNames.workspace),
-    requests: requestsFor(demoVariables, phase, { workspace: demoNames.workspace }),
-    tokens: stage.issuer,
-    command,
-    variables: new Map(Object.entries(stage.sandbox.environment)),
-    terraformVariables: new Map(),
-    tokenLifetimeSeconds: null,
-    explain: false,
-    audit: stage.audit,
-    report,
-    settings: {
-      parentEnvironment: { ...context.settings.parentEnvironment, ...script.environment },
-      homeDirectory: context.settings.homeDirectory,
-      workingDirectory: stage.terraformDirectory,
-      dataDirectory: context.settings.dataDirectory,
-      keyEncryptionKeyFile: context.settings.keyEncryptionKeyFile,
-      runDirectory: stage.runDirectory,
-      passEnvironment: [],
-      inheritHome: false,
-      isolation: 'auto',
-      redact: true,
-      interactive: false,
-    },
-  };
-}
-
-function leaseFor(player: Player, phase: Phase, workspace: string): Lease {
-  const { organization, project } = demoNames;
-  return {
-    id: randomId('lease'),
-    actor: currentActor(player.context.settings),
-    workload: {
-      kind: 'workspace_run',
-      organization: { name: organization, id: derivedId('org', [organization]) },
-      project: { name: project, id: derivedId('prj', [organization, project]) },
-      workspace: { name: workspace, id: derivedId('ws', [organization, project, workspace]) },
-      runId: player.runId,
+  });
+  try {
+    await using environment = await openPlayed(player, {
       phase,
-    },
-  };
-}
-
-function phaseIo(context: CliContext, seen: Seen): PhaseIo {
-  const collect = (): PassThrough => {
-    const stream = new PassThrough();
-    stream.setEncoding('utf8').on('data', (text: string) => (seen.output += text));
-    return stream;
-  };
-  return {
-    fetch: context.fetch,
-    now: context.now,
-    stdin: context.stdin,
-    stdout: collect(),
-    stderr: collect(),
-    signals: processSignals(process),
-  };
+      requests: requestsFor(demoVariables, phase, { workspace: demoNames.workspace }),
+      variables: stage.sandbox.environment,
+      parentEnvironment: script.environment,
+      report: tell.event,
+      seen,
+    });
+    for (const command of commands) {
+      const outcome = await environment.run(command);
+      if (outcome.exitCode !== 0) return outcome.exitCode;
+    }
+    return 0;
+  } finally {
+    stopListening();
+  }
 }
 
 function conclude({ tale, stage, script }: Player): void {
@@ -213,13 +140,11 @@ function conclude({ tale, stage, script }: Player): void {
   if (script.kind !== 'provider')
     tale.line('  With terraform and the AWS provider at hand this demo runs them for real.');
   tale.line(
-    `  The stand-in answered ${stage.log.length} calls and refused ${stage.log.filter((line) => line.outcome === 'refused').length} of them.`,
+    `  The stand-ins answered ${stage.log.length} calls and refused ${stage.log.filter((line) => line.outcome === 'refused').length} of them.`,
   );
   tale.line('');
   tale.line('Next:');
-  tale.line(
-    '  hallpass init                    your own AWS account: keys, hallpass.yaml, Terraform code for the roles',
-  );
-  tale.line('  hallpass sandbox --help          the stand-in by itself, with your own trust policies');
+  tale.line('  hallpass init                    your own account: keys, hallpass.yaml, code for the other side');
+  tale.line('  hallpass sandbox --help          the stand-ins by themselves, with your own trust policies');
   tale.line('  hallpass exec -- terraform plan  a real plan with an identity of its own');
 }
