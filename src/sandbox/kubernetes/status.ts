@@ -1,0 +1,98 @@
+import type { JsonObject } from '../../domain/json.ts';
+import type { Check } from '../../domain/trust.ts';
+import { reasonsHeader, type Answer } from '../http-call.ts';
+
+/** What an API server says with an error, beside its message. */
+export interface StatusDetails {
+  readonly name?: string;
+  readonly group?: string;
+  /** The resource in the plural (`configmaps`), or a kind where validation speaks (`ConfigMap`). */
+  readonly kind?: string;
+  readonly causes?: readonly { readonly reason: string; readonly message: string; readonly field: string }[];
+}
+
+/** A refusal as the API server answers it, with reasons that it never gives. */
+export class KubernetesRefusal extends Error {
+  /** HTTP status, which stands in the body too. */
+  readonly code: number;
+  /** `Unauthorized`, `Forbidden`, `NotFound`, … */
+  readonly reason: string;
+  readonly details: StatusDetails | null;
+  readonly why: readonly string[];
+  readonly checks: readonly Check[];
+
+  constructor(
+    code: number,
+    reason: string,
+    message: string,
+    more: {
+      readonly details?: StatusDetails;
+      readonly why?: readonly string[];
+      readonly checks?: readonly Check[];
+    } = {},
+  ) {
+    super(message);
+    this.name = new.target.name;
+    this.code = code;
+    this.reason = reason;
+    this.details = more.details ?? null;
+    this.why = more.why ?? [];
+    this.checks = more.checks ?? [];
+  }
+}
+
+/** The one answer to every token that will not do; a cluster never says more. */
+export function unauthorized(why: readonly string[], checks: readonly Check[] = []): KubernetesRefusal {
+  return new KubernetesRefusal(401, 'Unauthorized', 'Unauthorized', { why, checks });
+}
+
+export function badRequest(message: string): KubernetesRefusal {
+  return new KubernetesRefusal(400, 'BadRequest', message);
+}
+
+/** `configmaps "x" not found`. */
+export function notFound(resource: string, name: string): KubernetesRefusal {
+  return new KubernetesRefusal(404, 'NotFound', `${resource} "${name}" not found`, {
+    details: { name, kind: resource },
+  });
+}
+
+/** `ConfigMap "x" is invalid: FIELD: Invalid value: …`. */
+export function invalidObject(kind: string, name: string, field: string, words: string): KubernetesRefusal {
+  return new KubernetesRefusal(422, 'Invalid', `${kind} "${name}" is invalid: ${field}: ${words}`, {
+    details: { name, kind, causes: [{ reason: 'FieldValueInvalid', message: words, field }] },
+  });
+}
+
+/** @see Kubernetes API conventions, "Response Status Kind" */
+export function refusalAnswer(refusal: KubernetesRefusal, auditId: string): Answer {
+  const status = {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: refusal.message,
+    reason: refusal.reason,
+    ...(refusal.details === null ? {} : { details: refusal.details }),
+    code: refusal.code,
+  };
+  const answer = jsonAnswer(status as unknown as JsonObject, auditId, refusal.code);
+  if (refusal.why.length === 0) return answer;
+  return { ...answer, headers: { ...answer.headers, 'x-hallpass-reasons': reasonsHeader(refusal.why) } };
+}
+
+export function jsonAnswer(body: JsonObject, auditId: string, status = 200): Answer {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private', 'audit-id': auditId },
+    body: `${JSON.stringify(body)}\n`,
+  };
+}
+
+export function textAnswer(body: string, auditId: string, status = 200): Answer {
+  return {
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache, private', 'audit-id': auditId },
+    body,
+  };
+}
