@@ -266,6 +266,16 @@ describe('what clients ask beside it', () => {
     expect((await callApi(endpoint(), { path: '/v1/projects/other-project', token })).status).toBe(403);
   });
 
+  it('a token is narrowed to no locations, whatever it is', async () => {
+    const token = await federated(endpoint(), await sign());
+    const ask = (about: string, bearer?: string) =>
+      callApi(endpoint(), { path: `/v1/projects/${about}/allowedLocations`, token: bearer });
+    const answer = await ask(`-/serviceAccounts/${planAccount}`, token);
+    expect(await answer.json()).toEqual({ locations: [], encodedLocations: '0x0' });
+    expect((await ask(`${projectNumber}/locations/global/workloadIdentityPools/hallpass`, token)).status).toBe(200);
+    expect((await ask(`-/serviceAccounts/${planAccount}`)).status).toBe(401);
+  });
+
   it('what is not played is a JSON 404, and a host of Google has only its own methods', async () => {
     const answer = await callApi(endpoint(), { path: '/compute/v1/projects/x/zones' });
     expect(await refusal(answer)).toMatchObject({ http: 404, message: 'Method not found.', status: 'NOT_FOUND' });

@@ -14,7 +14,7 @@ import {
   updateSecret,
 } from './secret-manager.ts';
 import { exchangeToken, introspectToken } from './sts.ts';
-import { getProject, tokenInfo, userInfo } from './token-facts.ts';
+import { allowedLocations, getProject, tokenInfo, userInfo } from './token-facts.ts';
 
 /** One method of a Google API that the stand-in has. */
 export interface Method {
@@ -52,6 +52,13 @@ export const methods: readonly Method[] = [
     'POST',
     /^\/v1\/projects\/([^/]+)\/serviceAccounts\/([^/:]+):generateAccessToken$/,
     generateAccessToken,
+  ),
+  method(
+    'iamcredentials:getAllowedLocations',
+    iamCredentials,
+    'GET',
+    /^\/v1\/projects\/[^/]+\/(?:serviceAccounts\/[^/:]+|locations\/global\/workloadIdentityPools\/[^/:]+)\/allowedLocations$/,
+    allowedLocations,
   ),
   method('secretmanager:secrets.list', secrets, 'GET', /^\/v1\/projects\/([^/]+)\/secrets$/, listSecrets),
   method('secretmanager:secrets.create', secrets, 'POST', /^\/v1\/projects\/([^/]+)\/secrets$/, createSecret),

@@ -56,3 +56,9 @@ export function getProject(request: MethodCall, project: GcpProject): JsonObject
   authorize('resourcemanager.projects.get', `projects/${asked}`, facts, [project.config.iamPolicy]);
   return { projectNumber: number, projectId: id, lifecycleState: 'ACTIVE', name: id };
 }
+
+/** `GET …/allowedLocations`: google-auth for Python asks in the background where a token may be used. Nothing is narrowed. */
+export function allowedLocations(request: MethodCall, project: GcpProject): JsonObject {
+  authenticate(request, project);
+  return { locations: [], encodedLocations: '0x0' };
+}
