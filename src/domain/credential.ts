@@ -36,6 +36,8 @@ export interface CredentialSet {
 /** The world as a platform may touch it. */
 export interface PlatformIo {
   readonly fetch: typeof fetch;
+  /** `fetch` for a server whose CA (PEM) is private; absent: that of the platforms. It heeds no signal but a call's own. */
+  readonly fetchTrusting?: (ca: string) => typeof fetch;
   readonly now: () => Date;
   /** Ends all waiting, for calls and pauses beside `fetch`, which heeds it by itself. */
   readonly signal?: AbortSignal;

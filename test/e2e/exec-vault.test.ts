@@ -283,6 +283,16 @@ describeWith(['bao', 'python-hvac'], 'exec with an OpenBao behind a private CA',
     expect((await story.exec('plan', clients['node-vault']!(0))).stdout).toMatch(/^failed .*certificate/);
   });
 
+  it.each([
+    ['plan', {}, 0, /accept/],
+    ['plan', { TFC_VAULT_PLAN_ROLE: 'apply' }, 1, /invalid subject \(sub\) claim/],
+  ])('is asked by doctor for the %s phase with %j', async (phase, env, code, words) => {
+    const said = await story.hallpass(['doctor', '--phase', phase, '--platform', 'vault'], { env });
+    expect(said.stdout + said.stderr).toMatch(words);
+    expect(said.code).toBe(code);
+    expectNoToken(said.stdout + said.stderr);
+  });
+
   it('stops before the command without the CA', async () => {
     const wrong = { TFC_VAULT_ENCODED_CACERT: Buffer.from('nothing').toString('base64') };
     expect((await story.exec('plan', ['true'], wrong)).stderr).toContain('TFC_VAULT_ENCODED_CACERT');

@@ -5,6 +5,7 @@ import type { Lease } from '../../domain/lease.ts';
 import type { Claims, IdentityToken } from '../../domain/token.ts';
 import { sessionNameOf, type Phase } from '../../domain/workload.ts';
 import { isAllowed } from '../../environment/allow-list.ts';
+import { fetchWithCa } from '../../platforms/fetch-with-ca.ts';
 import type { CliContext } from '../context.ts';
 import { requestsOf } from '../exec/run.ts';
 import type { OpenWorkload } from '../open-workload.ts';
@@ -55,21 +56,24 @@ async function tryExchange(
   const token = await mintForQuestion(open, lease, request);
   const about = { platform, tag, audience, offered, claims: token.claims };
   if (request.explain === undefined) return { ...about, state: 'not_tried', refusal: null };
-  const seen = watchedFetch(context.fetch);
-  const refusal = await request.explain(token, platformIo(context, open, lease, seen.fetch));
+  const seen = watchedCalls();
+  const refusal = await request.explain(token, {
+    ...platformIo(context, open, lease),
+    fetch: seen.watch(context.fetch),
+    fetchTrusting: (ca) => seen.watch(fetchWithCa(ca)),
+  });
   if (refusal === null) return { ...about, state: seen.answered() ? 'accepted' : 'unreachable', refusal: null };
   await open.audit.append(exchangeRefused(refusal, lease, token));
   return { ...about, state: 'refused', refusal };
 }
 
-function platformIo(context: CliContext, open: OpenWorkload, lease: Lease, fetcher: typeof fetch): PlatformIo {
+function platformIo(context: CliContext, open: OpenWorkload, lease: Lease): Omit<PlatformIo, 'fetch'> {
   const { parentEnvironment } = context.settings;
   const passed = Object.entries(parentEnvironment).filter(([name]) => isAllowed(name, false));
   const own = [...open.workload.childVariables].filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
   return {
-    fetch: fetcher,
     now: context.now,
     // Nothing is written in a question.
     directory: join('/nonexistent', lease.id),
@@ -79,10 +83,10 @@ function platformIo(context: CliContext, open: OpenWorkload, lease: Lease, fetch
 }
 
 /** Tells an accepted token from a platform that could not be asked: `explain` says null to both. */
-function watchedFetch(fetcher: typeof fetch): { fetch: typeof fetch; answered: () => boolean } {
+function watchedCalls(): { watch: (fetcher: typeof fetch) => typeof fetch; answered: () => boolean } {
   let answered = false;
   return {
-    fetch: async (input, init) => {
+    watch: (fetcher) => async (input, init) => {
       const response = await fetcher(input, init);
       answered = response.status < 400;
       return response;

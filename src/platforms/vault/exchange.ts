@@ -1,4 +1,4 @@
-import { ExchangeRefused, type PlatformIo, type Refusal } from '../../domain/credential.ts';
+import { ExchangeRefused, type Refusal } from '../../domain/credential.ts';
 import { AppError } from '../../domain/errors.ts';
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { Secret } from '../../domain/secret.ts';
@@ -6,7 +6,7 @@ import type { IdentityToken } from '../../domain/token.ts';
 import { foreignText } from '../refusal-text.ts';
 import { likelyCauses } from './causes.ts';
 import { roleUrl, type VaultConfiguration } from './configure.ts';
-import { callOnce, callWithRetries, passes, type VaultAnswer, type VaultCall } from './http.ts';
+import { callOnce, callWithRetries, passes, type VaultAnswer, type VaultCall, type VaultIo } from './http.ts';
 import { revokeVaultToken } from './revoke.ts';
 
 /** What a login gave. */
@@ -37,7 +37,7 @@ export async function logIn(
   configuration: VaultConfiguration,
   tag: string | null,
   token: IdentityToken,
-  io: Pick<PlatformIo, 'fetch' | 'signal'>,
+  io: VaultIo,
 ): Promise<VaultLogin> {
   const answer = await callWithRetries(
     configuration,
@@ -60,7 +60,7 @@ export async function explainVault(
   configuration: VaultConfiguration,
   tag: string | null,
   token: IdentityToken,
-  io: Pick<PlatformIo, 'fetch' | 'now' | 'signal'>,
+  io: VaultIo,
 ): Promise<Refusal | null> {
   try {
     const answer = await callOnce(configuration, loginCall(configuration, token), io, explainSeconds);

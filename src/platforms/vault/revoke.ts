@@ -4,7 +4,7 @@ import { isJsonObject } from '../../domain/json.ts';
 import { printable } from '../../domain/printable.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { VaultPlace } from './configure.ts';
-import { callWithRetries, type VaultAnswer } from './http.ts';
+import { callWithRetries, type VaultAnswer, type VaultIo } from './http.ts';
 
 /** A Vault token and where it is good. */
 export interface HeldToken extends VaultPlace {
@@ -29,11 +29,7 @@ export async function revokeVault(revocation: string, io: Pick<PlatformIo, 'fetc
   await revokeVaultToken(readRevocation(revocation), io, revokeSeconds);
 }
 
-export async function revokeVaultToken(
-  held: HeldToken,
-  io: Pick<PlatformIo, 'fetch' | 'signal'>,
-  seconds: number,
-): Promise<void> {
+export async function revokeVaultToken(held: HeldToken, io: VaultIo, seconds: number): Promise<void> {
   const answer = await callWithRetries(
     held,
     { method: 'POST', path: 'auth/token/revoke-self', token: held.token },
