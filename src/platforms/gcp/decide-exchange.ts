@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
 import type { CheckResult, Verdict } from '../../domain/trust.ts';
-import { judge, type GcpJudged, type GcpTokenError } from './judged.ts';
+import { judge, shown, type GcpJudged, type GcpTokenError } from './judged.ts';
 import { mapClaims } from './mapping.ts';
 import type { GcpIdentity } from './members.ts';
 import type { GcpProvider } from './provider.ts';
@@ -179,16 +179,11 @@ function audienceCheck(provider: GcpProvider, { claims, unconfirmed }: GcpExchan
   const named = (Array.isArray(aud) ? (aud as readonly Json[]) : [aud]).some(
     (audience) => typeof audience === 'string' && accepted.includes(audience),
   );
-  const actual = Array.isArray(aud) ? aud.map((audience) => shown(audience as Json) ?? '').join(', ') : shown(aud);
+  const actual = Array.isArray(aud) ? aud.map((audience) => shown(audience) ?? '').join(', ') : shown(aud);
   return judge(
     { step: 'audience', key: 'aud', operator: 'equals', expected: accepted.map(quoted).join(' or '), actual },
     named ? (Array.isArray(aud) ? (unconfirmed?.audienceList ?? 'unknown') : 'pass') : 'fail',
     'invalid_grant',
     `The audience in ID Token [${actual ?? 'null'}] does not match the expected audience.`,
   );
-}
-
-function shown(value: Json | undefined): string | null {
-  if (value === undefined || value === null) return null;
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

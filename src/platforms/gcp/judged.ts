@@ -36,3 +36,14 @@ export function judge(
     error: { status: 400, error, error_description: description },
   };
 }
+
+/** A claim or a CEL value on one line; null when there is none. Never throws, however deep it is nested. */
+export function shown(value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value, (_key, member: unknown) => (typeof member === 'bigint' ? String(member) : member));
+  } catch {
+    return 'a value nested too deeply';
+  }
+}

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
 import type { GcpExpression } from './dialect.ts';
-import { judge, type GcpJudged } from './judged.ts';
+import { judge, shown, type GcpJudged } from './judged.ts';
 import type { GcpProvider } from './provider.ts';
 import { longestSubject } from './subject.ts';
 
@@ -158,13 +158,5 @@ function conditionCheck(condition: GcpExpression, bindings: Readonly<Record<stri
 function said(value: Value): { actual: string | null; note?: string } {
   if ('notModelled' in value) return { actual: null, note: `not judged here: ${value.notModelled}` };
   if ('error' in value) return { actual: null, note: `it failed: ${value.error}` };
-  return { actual: typeof value.value === 'string' ? value.value : describe(value.value) };
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'bigint' ? String(value) : (JSON.stringify(value, plainly) ?? 'nothing');
-}
-
-function plainly(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
+  return { actual: shown(value.value) ?? 'null' };
 }

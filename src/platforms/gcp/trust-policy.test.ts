@@ -527,6 +527,14 @@ describe('any input', () => {
     );
   });
 
+  it('claims nested deeper than the stack', () => {
+    const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`) as Json;
+    for (const claim of ['aud', 'iss', 'exp', 'sub', 'groups', 'map', 'x']) {
+      const question = { claims: { ...claims, [claim]: deep }, audience: resource, at };
+      expect(decideGcpExchange({ provider }, question).allowed).toBe(false);
+    }
+  });
+
   it('a subject matches the member that names it, and none that names another', () => {
     check(
       property(anyText(), anyText(), (one, other) => {

@@ -6,10 +6,9 @@ import { gcpPrincipal, matchMember, type GcpIdentity } from './members.ts';
 import { membersOf, objectOf, refuse } from './native-json.ts';
 import { providerOf, type GcpProvider } from './provider.ts';
 
-export { decideGcpExchange, type GcpExchangeQuestion, type GcpVerdict } from './decide-exchange.ts';
-export { readGcpIamPolicy, type GcpBinding, type GcpIamPolicy } from './iam-policy.ts';
-export type { GcpStep, GcpTokenError } from './judged.ts';
-export { gcpPrincipal, isGcpMember, type GcpCaller, type GcpIdentity } from './members.ts';
+export { decideGcpExchange, type GcpVerdict } from './decide-exchange.ts';
+export { readGcpIamPolicy, type GcpIamPolicy } from './iam-policy.ts';
+export { gcpPrincipal, isGcpMember, type GcpIdentity } from './members.ts';
 export { readGcpProvider, type GcpProvider } from './provider.ts';
 
 /** What Google knows of us: a provider, and who may become which service account. */
