@@ -15,8 +15,8 @@ const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url)
 
 /** Each prints the region, or the server's words, and can wait in between: a client that lives for the whole phase. */
 const pythonSource = `
-import hvac, os, sys, time
-client = hvac.Client(verify=os.environ.get('VAULT_CACERT', True))
+import hvac, sys, time
+client = hvac.Client()
 for pause in sys.argv[1:]:
     time.sleep(float(pause))
     try:
@@ -229,7 +229,7 @@ describeWith(['bao'], 'a phase with an OpenBao that ends badly', () => {
   afterAll(close);
 
   it('revokes when it is interrupted', async () => {
-    const running = start(['sh', '-c', `${accessorLine}; sleep 60`]);
+    const running = start(['sh', '-c', `${accessorLine}; exec sleep 60`]);
     await until(() => /accessor \S+/.test(running.output()), 'the command has begun');
     process.kill(running.pid, 'SIGTERM');
     expect(await running.ended).toBe(143);
@@ -237,7 +237,7 @@ describeWith(['bao'], 'a phase with an OpenBao that ends badly', () => {
   });
 
   it('revokes at the next start when it was killed', async () => {
-    const running = start(['sh', '-c', `${accessorLine}; sleep 60`]);
+    const running = start(['sh', '-c', `${accessorLine}; exec sleep 60`]);
     await until(() => /accessor \S+/.test(running.output()), 'the command has begun');
     const accessor = accessorIn(running.output());
     process.kill(running.pid, 'SIGKILL');
