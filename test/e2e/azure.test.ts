@@ -5,7 +5,7 @@ import { readSandboxConfig } from '../../src/sandbox/config.ts';
 import type { SandboxLogLine } from '../../src/sandbox/log.ts';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
 import { azureClients, azureEnvironment } from '../support/azure-clients.ts';
-import { azurePart, planApplication } from '../support/azure-tenant.ts';
+import { azurePart, planApplication, subscription, tenant } from '../support/azure-tenant.ts';
 import { run, type ChildResult } from '../support/hallpass.ts';
 import { openTestIssuer, testKey, testSubject, type TestIssuer } from '../support/issuer.ts';
 import { describeWith } from '../support/programs.ts';
@@ -15,6 +15,8 @@ const audience = 'api://AzureADTokenExchange';
 
 let issuer: TestIssuer;
 let sandbox: Sandbox;
+/** Answers under Microsoft's own names. */
+let intercepting: Sandbox;
 let directory: string;
 const log: SandboxLogLine[] = [];
 
@@ -23,9 +25,11 @@ beforeAll(async () => {
   issuer = await openTestIssuer({ key: await testKey() });
   const config = await readSandboxConfig(JSON.stringify({ azure: azurePart(issuer.url) }), '/');
   sandbox = await openSandbox({ config, log: (line) => log.push(line) });
+  intercepting = await openSandbox({ config, intercept: true, log: (line) => log.push(line) });
 });
 afterAll(async () => {
   await sandbox.close();
+  await intercepting.close();
   await issuer.close();
 });
 
@@ -37,15 +41,17 @@ beforeEach(() => {
 });
 
 /** The variables that a run environment has for Azure, written by hand, with a token of these claims. */
-async function credentials(claims: Record<string, unknown> = {}): Promise<Record<string, string>> {
+async function credentials(claims: Record<string, unknown> = {}, at = sandbox): Promise<Record<string, string>> {
   const file = join(home, 'token');
   writeFileSync(file, await issuer.sign({ aud: audience, ...claims }));
   return {
     ...azureEnvironment,
-    ...sandbox.environment,
+    ...at.environment,
+    ARM_TENANT_ID: tenant,
+    ARM_SUBSCRIPTION_ID: subscription,
     HOME: home,
     AZURE_CLIENT_ID: planApplication,
-    AZURE_TENANT_ID: sandbox.environment['ARM_TENANT_ID']!,
+    AZURE_TENANT_ID: tenant,
     AZURE_FEDERATED_TOKEN_FILE: file,
     ARM_CLIENT_ID: planApplication,
     ARM_OIDC_TOKEN: readFileSync(file, 'utf8'),
@@ -63,6 +69,13 @@ for (const client of azureClients) {
       const { stdout, stderr, code } = await start(client.command('read', 'payments'), await credentials());
       expect({ stdout: stdout.trim(), stderr, code }).toEqual({ stdout: 'westeurope', stderr: '', code: 0 });
       expect(log.at(-1)).toMatchObject({ outcome: 'ok', role: planApplication });
+    });
+
+    it("reads it under Microsoft's own names, with nothing set but proxy and CA", async () => {
+      const env = await credentials({}, intercepting);
+      expect(Object.keys(intercepting.environment).filter((name) => /^(?:ARM|AZURE)_/.test(name))).toEqual([]);
+      const { stdout, stderr, code } = await start(client.command('read', 'payments'), env);
+      expect({ stdout: stdout.trim(), stderr, code }).toEqual({ stdout: 'westeurope', stderr: '', code: 0 });
     });
 
     it('writes nothing', async () => {

@@ -5,13 +5,15 @@ import { copyFileSync } from 'node:fs';
 import { WorkloadIdentityCredential } from '@azure/identity';
 
 const [verb, group, next] = process.argv.slice(2);
-// oxlint-disable-next-line node/no-process-env -- a program of its own, which has no other way
 const {
-  ARM_METADATA_HOSTNAME: host,
+  ARM_METADATA_HOSTNAME: played,
   ARM_SUBSCRIPTION_ID: subscription,
   AZURE_FEDERATED_TOKEN_FILE: file,
+  // oxlint-disable-next-line node/no-process-env -- a program of its own, which has no other way
 } = process.env;
-const credential = new WorkloadIdentityCredential({ disableInstanceDiscovery: true });
+const host = played ?? 'management.azure.com';
+// A real authority is known to be genuine; that of a stand-in is not.
+const credential = new WorkloadIdentityCredential(played === undefined ? {} : { disableInstanceDiscovery: true });
 try {
   const { token } = await credential.getToken(`https://${host}/.default`);
   const response = await fetch(

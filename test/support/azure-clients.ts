@@ -12,14 +12,15 @@ export interface AzureClient {
 }
 
 const python = `
-import datetime, json, os, shutil, sys, time
+import os, shutil, sys, time
 import requests
 from azure.identity import WorkloadIdentityCredential
 
 verb, group, *following = sys.argv[1:]
-host = os.environ['ARM_METADATA_HOSTNAME']
+played = os.environ.get('ARM_METADATA_HOSTNAME')
+host = played or 'management.azure.com'
 url = f"https://{host}/subscriptions/{os.environ['ARM_SUBSCRIPTION_ID']}/resourceGroups/{group}?api-version=2022-09-01"
-credential = WorkloadIdentityCredential(disable_instance_discovery=True)
+credential = WorkloadIdentityCredential(disable_instance_discovery=played is not None)
 try:
     headers = {'Authorization': 'Bearer ' + credential.get_token(f'https://{host}/.default').token}
     if verb == 'write':

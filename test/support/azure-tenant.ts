@@ -1,5 +1,7 @@
 import { testSubject } from './issuer.ts';
 
+export const tenant = '99999999-8888-4777-8666-555555555555';
+export const subscription = '11112222-3333-4444-8555-666677778888';
 export const planApplication = '11111111-1111-4111-8111-111111111111';
 export const applyApplication = '22222222-2222-4222-8222-222222222222';
 
@@ -19,6 +21,8 @@ export function azurePart(issuer: string): Record<string, unknown> {
     roles: [role],
   });
   return {
+    tenant,
+    subscription,
     applications: [
       application('plan', planApplication, 'Reader'),
       application('apply', applyApplication, 'Contributor'),

@@ -5,7 +5,7 @@ import { assertionErrors, type AzureError } from './aadsts.ts';
 import { judgeExpression } from './flexible.ts';
 import type { AzureTrust, FederatedCredential } from './federated-credential.ts';
 
-export { readAzureTrust, type AzureTrust, type FederatedCredential } from './federated-credential.ts';
+export { readAzureTrust, type AzureTrust } from './federated-credential.ts';
 
 /** One exchange, as far as the decision looks at it. The signature was verified before. */
 export interface AzureTrustRequest {

@@ -33,9 +33,11 @@ func run(verb, group, times string) error {
 		return err
 	}
 	ctx := context.Background()
-	environment, err := environments.FromEndpoint(ctx, "https://"+os.Getenv("ARM_METADATA_HOSTNAME"))
-	if err != nil {
-		return err
+	environment := environments.AzurePublic()
+	if host := os.Getenv("ARM_METADATA_HOSTNAME"); host != "" {
+		if environment, err = environments.FromEndpoint(ctx, "https://"+host); err != nil {
+			return err
+		}
 	}
 	assertion, err := fromFileOr("ARM_OIDC_TOKEN")
 	if err != nil {
