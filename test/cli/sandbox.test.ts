@@ -1,9 +1,11 @@
 import { once } from 'node:events';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hallpass, startHallpass } from '../support/hallpass.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const guides = join(import.meta.dirname, '../../docs/guides');
 
 /** Starts the sandbox on a configuration, waits until it is ready, and gives what it said. */
 async function start(config: object, flags: string[] = []) {
@@ -71,6 +73,33 @@ describe('hallpass sandbox', () => {
     expect(output.stderr).toContain('\n           because the stand-in knows sts:AssumeRoleWithWebIdentity');
   });
 
+  it('serves over https with a certificate that it names, and with --intercept under real names', async () => {
+    const authentication = {
+      apiVersion: 'apiserver.config.k8s.io/v1',
+      kind: 'AuthenticationConfiguration',
+      jwt: [
+        {
+          issuer: { url: 'http://127.0.0.1:9', audiences: ['kubernetes'] },
+          claimMappings: { username: { claim: 'sub', prefix: '' } },
+        },
+      ],
+    };
+    const { output, stop } = await start({ aws: {}, kubernetes: { authentication } }, ['--intercept']);
+    const { stdout } = output;
+    expect(stdout).toMatch(
+      /^The Kubernetes stand-in plays a cluster that trusts 1 issuer at https:\/\/localhost:\d+,/m,
+    );
+    expect(stdout).toMatch(/^Its certificates end at \d{4}-.*; start it again for new ones\.$/m);
+    expect(stdout).toMatch(/^export HTTPS_PROXY=http:\/\/hallpass:[\w-]{43}@127\.0\.0\.1:\d+$/m);
+    // A certificate has several lines, and is copied as one word.
+    expect(stdout).toMatch(/^export KUBE_CLUSTER_CA_CERT_DATA='-----BEGIN CERTIFICATE-----\n[^']*-----\n'$/m);
+    expect(stdout).not.toContain('AWS_ENDPOINT_URL');
+    const caFile = /^export SSL_CERT_FILE=(.*)$/m.exec(stdout)![1]!;
+    expect(statSync(caFile).isFile()).toBe(true);
+    expect(await stop('SIGTERM')).toBe(0);
+    expect(() => statSync(caFile)).toThrow('ENOENT');
+  });
+
   it('prints the JSON Schema of its file', async () => {
     const { stdout, code } = await hallpass(['sandbox', '--schema']);
     expect(code).toBe(0);
@@ -81,15 +110,17 @@ describe('hallpass sandbox', () => {
     });
   });
 
-  it('has every key of its file explained in the guide', async () => {
-    const { properties } = (
-      JSON.parse((await hallpass(['sandbox', '--schema'])).stdout) as {
-        properties: { aws: { properties: Record<string, object> } };
-      }
-    ).properties.aws;
-    const guide = readFileSync(new URL('../../docs/guides/sandbox.md', import.meta.url), 'utf8');
-    expect(Object.keys(properties).filter((key) => !guide.includes(`| \`${key}\` |`))).toEqual([]);
-  });
+  it.each(readdirSync(guides).flatMap((page) => /^sandbox-(\w+)\.md$/.exec(page)?.[1] ?? []))(
+    'has every key of the part %s explained in its guide',
+    async (part) => {
+      const { properties } = JSON.parse((await hallpass(['sandbox', '--schema'])).stdout) as {
+        properties: Record<string, { properties: Record<string, object> }>;
+      };
+      const guide = readFileSync(join(guides, `sandbox-${part}.md`), 'utf8');
+      const keys = Object.keys(properties[part]!.properties);
+      expect(keys.filter((key) => !guide.includes(`| \`${key}\` |`))).toEqual([]);
+    },
+  );
 
   it('takes the example of the repository as it is', async () => {
     const example = readFileSync(new URL('../../examples/sandbox.yaml', import.meta.url), 'utf8');
