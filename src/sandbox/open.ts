@@ -5,6 +5,7 @@ import { AppError } from '../domain/errors.ts';
 import { errnoOf } from '../files/file-failure.ts';
 import { loopbackNames, openCertificateAuthority, type CertificateAuthority } from './certificates.ts';
 import type { SandboxConfig } from './config.ts';
+import { acceptList } from './list-method.ts';
 import type { SandboxLogLine } from './log.ts';
 import { standIns, type StandInId } from './registry.ts';
 import { closeServer, requestListener } from './serve.ts';
@@ -64,6 +65,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const playing: { id: StandInId; title: string; endpoint: string; standIn: StandIn; address: StandInAddress }[] = [];
   for (const { id, kind, port, standIn } of opened) {
     const server = await serverOf(standIn, kind.isTls ? trust : null);
+    if (kind.hasListMethod) acceptList(server);
     const bound = await listen(server, port, { id, title: kind.title });
     scope.defer(() => closeServer(server));
     const endpoint = kind.isTls ? `https://localhost:${bound}` : `http://127.0.0.1:${bound}`;

@@ -8,6 +8,8 @@ export interface StandInKind<Part extends { readonly port: number }, Config exte
   readonly title: string;
   /** Whether its clients insist on https; the sandbox then serves it with a certificate of its own CA. */
   readonly isTls: boolean;
+  /** Whether its clients use the method LIST, which HTTP does not have. */
+  readonly hasListMethod?: boolean;
   /** Its part of the configuration file, also the source of the JSON Schema. */
   readonly schema: z.ZodType<Part>;
   /** Checks what a schema cannot, and reads every native document. */

@@ -22,7 +22,10 @@ export function readHclPolicy(text: string): readonly WrittenRule[] {
   while (!reader.isAtEnd()) {
     reader.takeWord('path', 'a rule: path "secret/data/x" { capabilities = ["read"] }');
     const path = reader.take('text', 'a path in double quotes');
-    rules.push({ path, settings: reader.block() });
+    const settings = reader.block();
+    rules.push({ path, settings });
+    // What is no list of texts is refused by whoever checks the rule; how it goes on is not known here.
+    if (settings.some(({ values }) => values === null)) break;
   }
   return rules;
 }
@@ -99,7 +102,9 @@ class Reader {
       // A block of its own, such as allowed_parameters { … }, is refused by its name.
       if (this.#isSign('{')) return [...settings, { name, values: null }];
       this.#sign('=');
-      settings.push({ name, values: this.#values() });
+      const values = this.#values();
+      settings.push({ name, values });
+      if (values === null) return settings;
     }
     this.#sign('}');
     return settings;

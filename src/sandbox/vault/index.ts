@@ -8,6 +8,7 @@ import { answerCall } from './stand-in.ts';
 export const vaultStandIn: StandInKind<VaultSchema, VaultConfig> = {
   title: 'Vault',
   isTls: false,
+  hasListMethod: true,
   schema: vaultSchema,
   readConfig: readVaultPart,
   open: openVault,
