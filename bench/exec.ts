@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildBundle } from '../scripts/build.ts';
+import { worldParts } from '../src/cli/demo/world.ts';
 import { openAwsStory, planRole, type AwsStory } from '../test/support/aws-story.ts';
 import { cleanEnvironment, hallpassProgram, run, terraformCliConfig } from '../test/support/hallpass.ts';
 import { program } from '../test/support/programs.ts';
@@ -16,8 +17,9 @@ export const execOverhead: Benchmark = {
     await buildBundle();
     const directory = mkdtempSync(join(tmpdir(), 'hallpass-bench-'));
     try {
-      await using story = await openAwsStory(directory);
-      return [await emptyCommand(story), await terraformPlan(story, directory, say)];
+      await using story = await openAwsStory(join(directory, 'aws'));
+      const rows = [await emptyCommand(story), await terraformPlan(story, directory, say)];
+      return [...rows, await fivePlatforms(join(directory, 'five'))];
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
@@ -34,6 +36,26 @@ async function emptyCommand(story: AwsStory): Promise<Row> {
     () => milliseconds('true', [], inStory),
   );
   return overheadRow('exec -- true', 'true', summarize(pairs), { addedMilliseconds: 80 });
+}
+
+/** AWS, Google Cloud, Azure, Vault (with its login and revocation) and Kubernetes at once, beside no platform at all. */
+async function fivePlatforms(directory: string): Promise<Row> {
+  const variables = Object.assign({}, ...worldParts.map((part) => part.variables)) as Record<string, string>;
+  const names = { organization: 'acme', project: 'payments', workspace: 'payments-prod' };
+  await using story = await openAwsStory(directory, variables, {
+    parts: (issuer) => Object.fromEntries(worldParts.map((part) => [part.id, part.sandbox(issuer, names)])),
+  });
+  const switches = [...Object.keys(variables), 'TFC_AWS_PROVIDER_AUTH'].filter((name) =>
+    name.endsWith('_PROVIDER_AUTH'),
+  );
+  const none = Object.fromEntries(switches.map((name) => [name, 'false']));
+  const all = { cwd: story.workDirectory, env: cleanEnvironment(story.env) };
+  const pairs = await measurePairs(
+    10,
+    () => milliseconds(hallpassProgram, exec('true'), all),
+    () => milliseconds(hallpassProgram, exec('true'), { ...all, env: { ...all.env, ...none } }),
+  );
+  return overheadRow('exec -- true, five platforms', 'exec without any', summarize(pairs), { addedMilliseconds: 150 });
 }
 
 async function terraformPlan(story: AwsStory, directory: string, say: (line: string) => void): Promise<Row | Skipped> {
