@@ -221,6 +221,28 @@ describe('the token endpoint', () => {
     expect((await exchange(rotated)).status).toBe(200);
   });
 
+  it('takes no other algorithm than RS256', async () => {
+    const elliptic = await testKey('ES256');
+    const other = await openTestIssuer({ key: elliptic, now: () => now });
+    issuer.documents.set('/.well-known/jwks', { keys: [elliptic.jwk] });
+    const { json, reasons } = await exchange(await other.sign({ iss: issuer.url, aud: audience }));
+    await other.close();
+    expect(json).toMatchObject({ error_codes: [700027] });
+    expect(reasons.join()).toContain('alg is ES256');
+  });
+
+  it('reads an issuer elsewhere when it is told so, and believes only what is said of that issuer', async () => {
+    const url = 'https://id.example.com';
+    const applications = [
+      { name: 'a', client_id: planApp, federated_credentials: [{ ...credential('plan'), issuer: url }] },
+    ];
+    const at = await open({ applications, issuers: [{ url, fetch_from: issuer.url }] });
+    const assertion = await sign({ iss: url });
+    expect((await exchange(assertion, {}, at)).json).toMatchObject({ error_codes: [50166] });
+    issuer.documents.set('/.well-known/openid-configuration', { issuer: url, jwks_uri: `${url}/.well-known/jwks` });
+    expect((await exchange(assertion, {}, at)).status).toBe(200);
+  });
+
   it('says that the issuer cannot be read', async () => {
     issuer.documents.set('/.well-known/openid-configuration', 500);
     expect((await exchange(await sign())).json).toMatchObject({ error: 'invalid_request', error_codes: [50166] });
@@ -375,6 +397,25 @@ describe('resource groups', () => {
     );
     now = new Date(now.getTime() + 5_400_000);
     expect(await code(good)).toEqual([401, 'ExpiredAuthenticationToken']);
+  });
+
+  it('are for nobody without a role; the list of subscriptions is empty then', async () => {
+    const federated = [credential('plan')];
+    standIn = await open({ applications: [{ name: 'a', client_id: planApp, federated_credentials: federated }] });
+    const nobody = await bearer('plan');
+    expect((await ask(`/subscriptions?${version}`, { headers: nobody })).json).toEqual({ value: [] });
+    const refused = await ask(`/subscriptions/${subscription}?${version}`, { headers: nobody });
+    expect(refused).toMatchObject({ status: 403, json: { error: { code: 'AuthorizationFailed' } } });
+    expect(refused.reasons.join()).toContain('has no role');
+    standIn = await open();
+    const reader = await bearer('plan');
+    expect((await ask(`/subscriptions?${version}`, { headers: reader })).json.value).toHaveLength(1);
+    expect((await ask(`/subscriptions/${subscription}?${version}`, { headers: reader })).json).toMatchObject({
+      subscriptionId: subscription,
+      tenantId: tenant,
+    });
+    const providers = await ask(`/subscriptions/${subscription}/providers?${version}`, { headers: reader });
+    expect(providers.json.value[0].namespace).toBe('Microsoft.Resources');
   });
 
   it('refuse other subscriptions, versions and bodies', async () => {
