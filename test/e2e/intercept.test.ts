@@ -36,6 +36,19 @@ describeWith(['aws'], 'the AWS CLI under --intercept', () => {
     expect(await aws('apply', ...put)).toMatchObject({ code: 0 });
   });
 
+  it('is refused for a neighbour workspace, and Hallpass itself asks through the proxy why', async () => {
+    const command = [requireProgram('aws'), 'sts', 'get-caller-identity'];
+    const { stderr, code } = await story.hallpass(
+      ['exec', '--phase', 'plan', '--workspace', 'payments-prod2', '--', ...command],
+      { env: { AWS_DEFAULT_REGION: 'eu-west-1' } },
+    );
+    expect(code).not.toBe(0);
+    const [told, explanation = ''] = stderr.split("error: aws refused this phase's token");
+    expect(told).toContain('(AccessDenied)');
+    // Only the stand-in says which condition it was.
+    expect(explanation).toContain('wanted "organization:acme:project:payments:workspace:payments-prod:run_phase:plan"');
+  });
+
   it('does not reach what no stand-in plays', async () => {
     const { code, stderr } = await aws('plan', 's3api', 'list-buckets');
     expect(code).not.toBe(0);

@@ -7,7 +7,7 @@ import { openAwsStory, type AwsStory } from '../support/aws-story.ts';
 import { cleanEnvironment, type ChildResult } from '../support/hallpass.ts';
 import { openTestIssuer, testKey, testSubject, type TestIssuer } from '../support/issuer.ts';
 import { bound, kubernetesPart } from '../support/kubernetes-cluster.ts';
-import { describeWith, requireProgram } from '../support/programs.ts';
+import { describeWith, providerMirror, requireProgram, terraformCliConfigText } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { readSandboxConfig } from '../../src/sandbox/config.ts';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
@@ -160,6 +160,47 @@ for (const client of clients) {
     });
   });
 }
+
+describeWith(['terraform', 'kubernetes-provider'], "exec with Terraform's Kubernetes provider", () => {
+  it('plans with the plan, and makes a config map with the apply', async () => {
+    await using story = await openStory();
+    const cliConfig = join(story.workDirectory, 'terraform.rc');
+    writeFileSync(cliConfig, terraformCliConfigText(providerMirror('kubernetes')));
+    writeFileSync(
+      join(story.workDirectory, 'main.tf'),
+      `
+terraform {
+  required_providers {
+    kubernetes = { source = "registry.terraform.io/hashicorp/kubernetes" }
+  }
+}
+provider "kubernetes" {}
+data "kubernetes_config_map_v1" "settings" {
+  metadata {
+    name      = "settings"
+    namespace = "payments"
+  }
+}
+resource "kubernetes_config_map_v1" "one" {
+  metadata {
+    name      = "made-by-terraform"
+    namespace = "payments"
+  }
+  data = data.kubernetes_config_map_v1.settings.data
+}
+`,
+    );
+    const terraform = (...args: string[]): Promise<ChildResult> =>
+      story.hallpass(['exec', '--', 'terraform', ...args, '-no-color'], {
+        env: { TF_CLI_CONFIG_FILE: cliConfig, CHECKPOINT_DISABLE: '1' },
+      });
+    expect(await terraform('init')).toMatchObject({ code: 0 });
+    const { stdout, stderr } = await terraform('apply', '-auto-approve');
+    expect(stdout + stderr).toContain('Apply complete! Resources: 1 added');
+    expect(await terraform('plan', '-detailed-exitcode')).toMatchObject({ code: 0 });
+    expect((await terraform('destroy', '-auto-approve')).stdout).toContain('Resources: 1 destroyed');
+  });
+});
 
 describe('a token file that changes while a client runs', () => {
   let issuer: TestIssuer;
