@@ -28,6 +28,10 @@ export function answerStatus(path: string, namespace: string | undefined, server
     };
     return okAnswer(body, sealed ? 503 : 200);
   }
+  if (path === 'sys/leader') {
+    if (sealed) return okAnswer({ errors: ['Vault is sealed'] }, 503);
+    return okAnswer({ ha_enabled: false });
+  }
   if (path !== 'sys/seal-status') return null;
   return okAnswer({
     type: 'shamir',
