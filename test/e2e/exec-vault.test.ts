@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBao, type Bao } from '../support/bao.ts';
@@ -11,7 +11,8 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { setRole } from '../support/vault-set-up.ts';
 import { boundTo, openVaultStory, type VaultStory } from '../support/vault-story.ts';
 
-const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const require = createRequire(import.meta.url);
+const nodeVault = require.resolve('node-vault');
 
 /** Each prints the region, or the server's words, and can wait in between: a client that lives for the whole phase. */
 const pythonSource = `
@@ -26,7 +27,7 @@ for pause in sys.argv[1:]:
         print('forbidden', error)
 `;
 const nodeSource = `
-const vault = require(${JSON.stringify(join(nodeModules, 'node-vault'))})();
+const vault = require(${JSON.stringify(nodeVault)})();
 (async () => {
   for (const pause of process.argv.slice(1)) {
     await new Promise((resolve) => setTimeout(resolve, Number(pause) * 1000));

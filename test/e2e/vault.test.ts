@@ -325,6 +325,34 @@ describeWith(['bao'], 'Vault: a real OpenBao', () => {
     await revoke(set);
   });
 
+  it('keeps a periodic token alive, whatever its role says of ends', async () => {
+    await setRole(bao, 'periodic', { token_ttl: undefined, token_period: '2s' });
+    let set = await obtain({ role: 'periodic' });
+    for (let times = 0; times < 3; times += 1) {
+      await sleep(Math.max(0, set.renewAt!.getTime() - Date.now()));
+      set = await set.renew!(() => Promise.reject(new Error('no new token is needed')));
+    }
+    expect((await lookUp(tokenIn(set))).status).toBe(200);
+    await revoke(set);
+  });
+
+  it('is refused when a second factor is asked for, by doctor too', async () => {
+    await bao.set('POST', 'sys/auth/jwt-mfa', { type: 'jwt' });
+    await bao.set('POST', 'auth/jwt-mfa/config', { oidc_discovery_url: issuer.url, bound_issuer: issuer.url });
+    await setRole(bao, 'usual', {}, { mount: 'jwt-mfa' });
+    const method = await bao.set('POST', 'identity/mfa/method/totp', { issuer: 'hallpass' });
+    const mounts = await bao.set('GET', 'sys/auth');
+    await bao.set('POST', 'identity/mfa/login-enforcement/jwt', {
+      mfa_method_ids: [method.body!.data!['method_id']],
+      auth_method_accessors: [(mounts.body!.data!['jwt-mfa/'] as { accessor: string }).accessor],
+    });
+    const values = { AUTH_PATH: 'jwt-mfa' };
+    expect((await refusalOf({ values })).causes[0]).toMatch(/login MFA enforcement/);
+    expect(await requestFor(values).explain!(await tokenOf({}), io())).toMatchObject({
+      message: 'a second factor is asked for (login MFA)',
+    });
+  });
+
   it('lives in namespaces, also nested ones, and is revoked there', async () => {
     await bao.set('POST', 'sys/namespaces/team1');
     await bao.set('POST', 'sys/namespaces/inner', undefined, 'team1');

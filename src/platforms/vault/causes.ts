@@ -123,6 +123,24 @@ const rows: readonly CauseRow[] = [
     ],
   },
   {
+    code: any,
+    message: /^a second factor is asked for/,
+    causes: [
+      'the mount {mount} is in a login MFA enforcement, and nobody is there to give a second factor: take it out (identity/mfa/login-enforcement)',
+      'the enforcement names all mounts of type jwt: name those for people instead',
+      'the entity or group of this role is in an enforcement',
+    ],
+  },
+  {
+    code: any,
+    message: /^the answer is wrapped/,
+    causes: [
+      'a proxy in front of Vault sets X-Vault-Wrap-TTL: let it leave the login of {mount} alone',
+      'a Vault Agent or Proxy answers at TFC_VAULT_ADDR: give the address of the server',
+      'what answered may not be Vault: look at TFC_VAULT_ADDR',
+    ],
+  },
+  {
     code: /^HTTP 403$/,
     causes: [
       'there is no auth method at {mount}: compare TFC_VAULT_AUTH_PATH with vault auth list',

@@ -131,7 +131,7 @@ describe('logIn', () => {
     ['a lease_duration that is text', login({ lease_duration: '1200' }), /lease_duration/],
     ['a negative lease_duration', login({ lease_duration: -1 }), /lease_duration/],
     ['no renewable', login({ renewable: undefined }), /renewable/],
-    ['a wrapped answer', json(200, { auth: null, wrap_info: { token: 's.x' } }), /wraps its answer/],
+    ['a wrapped answer', json(200, { auth: null, wrap_info: { token: 's.x' } }), /the answer is wrapped/],
     ['a second factor', login({ client_token: '', mfa_requirement: { mfa_request_id: 'x' } }), /second factor/],
     ['a redirect without a place', (_, r) => r.writeHead(307).end(), /HTTP 307/],
     [

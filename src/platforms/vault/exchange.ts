@@ -46,9 +46,7 @@ export async function logIn(
     configuration.timeoutSeconds,
   );
   if (passes(answer.status) || answer.status === 501) throw notReady(configuration, answer, token);
-  if (isRefusal(answer))
-    throw new ExchangeRefused(readRefusal(configuration, tag, token, answer), configuration.address);
-  return readLogin(configuration, answer, token);
+  return readLogin({ configuration, tag, token }, answer);
 }
 
 /**
@@ -64,14 +62,13 @@ export async function explainVault(
 ): Promise<Refusal | null> {
   try {
     const answer = await callOnce(configuration, loginCall(configuration, token), io, explainSeconds);
-    if (isRefusal(answer)) return readRefusal(configuration, tag, token, answer);
-    if (answer.status !== 200) return null;
-    const login = readLogin(configuration, answer, token);
+    if (passes(answer.status)) return null;
+    const login = readLogin({ configuration, tag, token }, answer);
     if (!login.isBatch) await revokeVaultToken({ ...configuration, token: login.token }, io, explainSeconds);
     return null;
-  } catch {
-    // Whatever kept the call from being answered says nothing about the role.
-    return null;
+  } catch (error) {
+    // Whatever else kept the call from being answered says nothing about the role.
+    return error instanceof ExchangeRefused ? error.refusal : null;
   }
 }
 
@@ -82,28 +79,33 @@ function loginCall({ authPath, role }: VaultConfiguration, token: IdentityToken)
 
 /** A 4xx in Vault's form. */
 function isRefusal({ status, json }: VaultAnswer): boolean {
-  return status >= 400 && !passes(status) && status < 500 && json !== null && Array.isArray(json['errors']);
+  return status >= 400 && status < 500 && json !== null && Array.isArray(json['errors']);
 }
 
-function readRefusal(
-  configuration: VaultConfiguration,
-  tag: string | null,
-  token: IdentityToken,
-  answer: VaultAnswer,
-): Refusal {
-  const message = foreignText(answer.errors.join('; ') || 'Vault gives no reason', token);
+/** Whose login it is. */
+interface Asker {
+  readonly configuration: VaultConfiguration;
+  readonly tag: string | null;
+  readonly token: IdentityToken;
+}
+
+/** @param message the server's words, or ours for what it asks beyond them */
+function refusal({ configuration, tag, token }: Asker, answer: VaultAnswer, message: string): ExchangeRefused {
+  const shown = foreignText(message, token);
+  const code = `HTTP ${answer.status}`;
   const { iss, aud, sub } = token.claims;
-  return {
+  const told: Refusal = {
     platform: 'vault',
     tag,
     role: roleUrl(configuration),
-    code: `HTTP ${answer.status}`,
-    message,
+    code,
+    message: shown,
     status: answer.status,
     requestId: null,
-    causes: likelyCauses(`HTTP ${answer.status}`, message, { configuration, iss, aud, sub }),
+    causes: likelyCauses(code, shown, { configuration, iss, aud, sub }),
     reasons: answer.reasons.map((reason) => foreignText(reason, token)),
   };
+  return new ExchangeRefused(told, configuration.address);
 }
 
 function notReady(
@@ -126,29 +128,20 @@ function notReady(
 }
 
 /** Parses a login; another mount, product or version must not be able to hand over half of one. */
-function readLogin({ address }: VaultConfiguration, answer: VaultAnswer, token: IdentityToken): VaultLogin {
-  const { json, status } = answer;
+function readLogin(asker: Asker, answer: VaultAnswer): VaultLogin {
+  const { address } = asker.configuration;
+  const { json, status, errors } = answer;
+  if (isRefusal(answer)) throw refusal(asker, answer, errors.join('; ') || 'Vault gives no reason');
   if (json === null || status < 200 || status > 299) {
     const form = json === null ? `${answer.contentType || 'something'} that is not JSON` : 'JSON of another kind';
     throw notVault(address, `answered the login with HTTP ${status} and ${form}`);
   }
   const { auth } = json;
-  if (isJsonObject(json['wrap_info'])) {
-    throw new AppError('exchange_refused', {
-      what: `Vault at ${address} wraps its answer to the login, which Hallpass cannot open`,
-      where: address,
-      mend: 'let the login be answered without response wrapping (a proxy that sets X-Vault-Wrap-TTL, or a policy on the path)',
-    });
-  }
+  if (isJsonObject(json['wrap_info']))
+    throw refusal(asker, answer, 'the answer is wrapped, which Hallpass cannot open');
   if (!isJsonObject(auth)) throw notVault(address, 'answered the login without auth');
-  if (isJsonObject(auth['mfa_requirement'])) {
-    throw new AppError('exchange_refused', {
-      what: `Vault at ${address} asks for a second factor at this login; nobody is there to give one`,
-      where: address,
-      mend: "take the mount of the JWT auth method out of Vault's login MFA enforcement",
-    });
-  }
-  return readAuth(address, auth, token);
+  if (isJsonObject(auth['mfa_requirement'])) throw refusal(asker, answer, 'a second factor is asked for (login MFA)');
+  return readAuth(address, auth, asker.token);
 }
 
 function readAuth(address: string, auth: JsonObject, token: IdentityToken): VaultLogin {
