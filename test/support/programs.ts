@@ -17,7 +17,7 @@ const mirrorParents = ['/opt', '/usr/share', '/usr/local/share'] as const;
 
 const finders = {
   terraform: () => onPath('terraform'),
-  tofu: () => onPath('tofu'),
+  tofu: openTofu,
   'aws-provider': () => provider('aws'),
   aws: () => onPath('aws'),
   'python-boto3': () => pythonModule('boto3'),
@@ -28,7 +28,7 @@ const finders = {
   wrk: () => onPath('wrk'),
   setpriv: () => onPath('setpriv'),
   expect: () => onPath('expect'),
-  go: () => onPath('go', ['/usr/local/go/bin']),
+  go: () => onPath('go'),
   curl: () => onPath('curl'),
   bao: openBao,
   'python-hvac': () => pythonModule('hvac'),
@@ -187,6 +187,13 @@ function provider(name: string): Found {
   return mirror === undefined
     ? { missing: `no provider mirror with ${name} under ${mirrorParents.join(', ')} or in HALLPASS_PROVIDER_MIRROR` }
     : { path: mirror };
+}
+
+/** No registry has OpenTofu: a binary that was built elsewhere can be named. */
+function openTofu(): Found {
+  const named = process.env['HALLPASS_TEST_TOFU'];
+  if (!named) return onPath('tofu');
+  return isExecutable(named) ? { path: named } : { missing: `HALLPASS_TEST_TOFU names ${named}, which cannot be run` };
 }
 
 /** HashiCorp's Vault has another name, and other tokens; its answers are not what the tests hold against. */
