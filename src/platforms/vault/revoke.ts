@@ -23,7 +23,8 @@ export function revocationOf({ address, namespace, ca, token }: HeldToken): Secr
  * Ends a token, and with it all leases that were made with it.
  *
  * @param revocation text of {@link revocationOf}
- * @throws {AppError} `exchange_failed` when Vault cannot be asked, or says no; a token that is dead already is none
+ * @throws {AppError} `exchange_failed` when Vault cannot be asked, `exchange_refused` when the token's policy forbids it; a
+ *   token that is dead already is no error
  */
 export async function revokeVault(revocation: string, io: Pick<PlatformIo, 'fetch' | 'now'>): Promise<void> {
   await revokeVaultToken(readRevocation(revocation), io, revokeSeconds);
@@ -38,7 +39,8 @@ export async function revokeVaultToken(held: HeldToken, io: VaultIo, seconds: nu
   );
   if (answer.status === 204 || answer.status === 200 || isDead(answer)) return;
   const isForbidden = isPolicyDenial(answer);
-  throw new AppError('exchange_failed', {
+  // Whoever clears up later asks again what has failed, but not what was refused.
+  throw new AppError(isForbidden ? 'exchange_refused' : 'exchange_failed', {
     what: isForbidden
       ? `the Vault token could not be revoked: its policy has no auth/token/revoke-self`
       : `the Vault token could not be revoked: ${words(answer)}`,
