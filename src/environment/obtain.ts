@@ -7,7 +7,7 @@ import { platformIo, type OpenEnvironment } from './open.ts';
 export interface ExchangeLimits {
   /** From then on the user is told what is waited for. */
   readonly tellMilliseconds: number;
-  /** Platforms have shorter limits of their own for each call; this one ends all retrying. */
+  /** Beyond the platform's own limits, which give the better errors: this one ends whatever does not end by itself. */
   readonly giveUpMilliseconds: number;
   /** Once somebody wants to stop, an answer on its way may still come: what it brings can be ended then. */
   readonly graceMilliseconds: number;
@@ -44,7 +44,11 @@ export async function obtainSet(
     request.obtainSeconds === undefined ? 0 : (request.obtainSeconds + ownLimitSlackSeconds) * 1000,
   );
   after(giveUp, () => late.reject(tooSlow(request, giveUp, calls.address())));
-  const onStop = (): void => after(limits.graceMilliseconds, () => calls.end(stopped.reason));
+  const onStop = (): void => {
+    timers.splice(0).forEach((timer) => clearTimeout(timer));
+    after(limits.graceMilliseconds, () => calls.end(stopped.reason));
+  };
+  if (stopped.aborted) onStop();
   stopped.addEventListener('abort', onStop);
   const work = request.obtain(token, calls.io);
   void tracked(environment, work);
