@@ -20,6 +20,8 @@ beforeAll(async () => {
   root = temporaryDirectory('azure');
   story = await openAwsStory(root, variables, {
     env: azureEnvironment,
+    // Of what the endpoint gives; the file lasts as long as the phase may.
+    file: { token_lifetime: '10s' },
     parts: (issuer) => ({ azure: azurePart(issuer) }),
   });
 });
@@ -45,13 +47,24 @@ function exec(command: readonly string[], { phase = 'plan', flags = [], env = {}
 /** The token that a test looks for must not be anywhere in what people see. */
 const token = /eyJ[A-Za-z0-9_-]{20,}\.eyJ/;
 
+/** Fetches a token that lives ten seconds, keeps it for longer, and gives it to the command that follows. */
+const tooLate = `
+  "$1" -e 'fetch(process.env.ARM_OIDC_REQUEST_URL, { headers: { authorization: "Bearer " + process.env.ARM_OIDC_REQUEST_TOKEN } })
+    .then((answer) => answer.json()).then(({ value }) => process.stdout.write(value))' > "$HOME/kept"
+  export AZURE_FEDERATED_TOKEN_FILE="$HOME/kept" ARM_OIDC_TOKEN="$(cat "$HOME/kept")"
+  sleep 11
+  shift
+  exec "$@"`;
+
 for (const client of azureClients) {
   describeWith(client.needs, `exec with ${client.name}`, () => {
     it('reads in a plan, writes in an apply', async () => {
       const read = await exec(client.command('read', 'payments'));
       expect(read).toMatchObject({ stdout: 'westeurope\n', code: 0 });
       expect(read.stderr).toContain(`azure → ${planApplication}`);
-      expect(read.stderr).not.toContain('warning');
+      expect(read.stderr.match(/warning: .*/g)).toEqual([
+        'warning: the token for azure is not short-lived: azure reads it once, so it has to last for the phase',
+      ]);
       const refused = await exec(client.command('write', 'new'));
       expect(refused.code).toBe(1);
       expect(refused.stderr).toContain('AuthorizationFailed');
@@ -96,6 +109,13 @@ for (const client of azureClients) {
       expect(stderr).toMatch(reason);
       expect(stderr).toMatch(/likely: +1\. .*\n +2\. .*\n +3\. /);
       expect(stdout + stderr).not.toMatch(token);
+    });
+
+    it("shows Entra's refusal of a token that was kept too long", async () => {
+      const command = ['sh', '-c', tooLate, 'sh', process.execPath, ...client.command('read', 'payments')];
+      const { stderr, code } = await exec(command, { flags: ['--token-endpoint'] });
+      expect(code).toBe(1);
+      expect(stderr).toContain('AADSTS700024: Client assertion is not within its valid time range. Current time: ');
     });
   });
 }

@@ -21,6 +21,9 @@ export const azure: Platform = {
     'ARM_OIDC_TOKEN_FILE_PATH',
     'ARM_OIDC_REQUEST_URL',
     'ARM_OIDC_REQUEST_TOKEN',
+    // With one of these the address for fresh tokens is taken for one of Azure Pipelines.
+    'ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID',
+    'ARM_OIDC_AZURE_SERVICE_CONNECTION_ID',
     'ARM_USE_MSI',
     'ARM_USE_CLI',
     'ARM_USE_AKS_WORKLOAD_IDENTITY',
