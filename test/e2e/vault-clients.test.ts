@@ -76,12 +76,12 @@ async function run(
   return { stdout, stderr, code };
 }
 
-describeWith(['bao'], 'the Vault stand-in and the bao command', () => {
-  const bao = (args: readonly string[], token = '') =>
-    run(requireProgram('bao'), args, {
-      env: { BAO_ADDR: sandbox.endpoint('vault'), ...(token === '' ? {} : { BAO_TOKEN: token }) },
-    });
+const bao = (args: readonly string[], token = '') =>
+  run(requireProgram('bao'), args, {
+    env: { BAO_ADDR: sandbox.endpoint('vault'), ...(token === '' ? {} : { BAO_TOKEN: token }) },
+  });
 
+describeWith(['bao'], 'the Vault stand-in and the bao command', () => {
   it('get along: login, kv, renewal, lookup, revocation', async () => {
     const login = await bao(['write', '-format=json', 'auth/jwt/login', 'role=plan', `jwt=${await jwt()}`]);
     expect(login.stderr).toBe('');
@@ -120,15 +120,15 @@ describeWith(['bao'], 'the Vault stand-in and the bao command', () => {
   });
 });
 
-describeWith(['python-hvac'], 'the Vault stand-in and hvac', () => {
-  const hvac = async (claims: Record<string, unknown>, namespace = '') => {
-    const script = `${import.meta.dirname}/../support/vault-hvac.py`;
-    const args = [script, sandbox.endpoint('vault'), 'plan', namespace];
-    const { stdout, stderr } = await run(requireProgram('python-hvac'), args, { input: await jwt(claims) });
-    expect(stderr).toBe('');
-    return JSON.parse(stdout) as unknown;
-  };
+const hvac = async (claims: Record<string, unknown>, namespace = '') => {
+  const script = `${import.meta.dirname}/../support/vault-hvac.py`;
+  const args = [script, sandbox.endpoint('vault'), 'plan', namespace];
+  const { stdout, stderr } = await run(requireProgram('python-hvac'), args, { input: await jwt(claims) });
+  expect(stderr).toBe('');
+  return JSON.parse(stdout) as unknown;
+};
 
+describeWith(['python-hvac'], 'the Vault stand-in and hvac', () => {
   it.each(['', 'team1'])('get along in namespace %j', async (namespace) => {
     expect(await hvac({}, namespace)).toEqual({
       policies: ['default', 'payments'],
@@ -146,9 +146,9 @@ describeWith(['python-hvac'], 'the Vault stand-in and hvac', () => {
   });
 });
 
-describe('the Vault stand-in and node-vault', () => {
-  const client = (token = '') => nodeVault({ endpoint: sandbox.endpoint('vault'), ...(token === '' ? {} : { token }) });
+const client = (token = '') => nodeVault({ endpoint: sandbox.endpoint('vault'), ...(token === '' ? {} : { token }) });
 
+describe('the Vault stand-in and node-vault', () => {
   it('get along: login, kv, renewal, lookup, revocation', async () => {
     const login = await client().write('auth/jwt/login', { role: 'plan', jwt: await jwt() });
     const vault = client(login.auth.client_token as string);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as fc from 'fast-check';
 import { readVaultConfig, readVaultRole } from '../../src/platforms/vault/trust-policy.ts';
+import { allowedOn, readAclPolicy } from '../../src/sandbox/vault/acl-policy.ts';
 import { readSandboxConfig } from '../../src/sandbox/config.ts';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
 import { startBao, type Bao, type BaoAnswer } from '../support/bao.ts';
@@ -153,6 +154,46 @@ describeWith(['bao'], 'logins at OpenBao and at the stand-in', () => {
   ])('agree on a login with %s', async (_, body) => {
     await plainRole();
     await expectSameRefusal(body);
+  });
+
+  it('agree on what policies allow', async () => {
+    const segment = fc.constantFrom('a', 'b', 'ab', 'c');
+    const path = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join('/'));
+    const pattern = fc
+      .tuple(
+        fc.array(fc.oneof(segment, fc.constant('+')), { minLength: 1, maxLength: 4 }),
+        fc.constantFrom('', '', '/*', '*', '/'),
+      )
+      .map(([segments, end]) => segments.join('/') + (segments.at(-1) === '+' && end === '*' ? '' : end));
+    const some = fc.uniqueArray(fc.constantFrom('create', 'read', 'update', 'delete', 'list', 'deny'), {
+      minLength: 1,
+    });
+    const rules = fc.array(fc.tuple(pattern, some), { minLength: 1, maxLength: 5 });
+    const differences: string[] = [];
+    let compared = 0;
+    for (const [index, policies] of fc
+      .sample(fc.array(rules, { minLength: 1, maxLength: 2 }), { numRuns: 150, seed })
+      .entries()) {
+      const texts = policies.map((all) =>
+        all.map(([one, may]) => `path "kv/${one}" { capabilities = ${JSON.stringify(may)} }`).join('\n'),
+      );
+      const names = texts.map((_, number) => `p${index}-${number}`);
+      for (const [number, policy] of texts.entries())
+        await bao.set('PUT', `sys/policies/acl/${names[number]!}`, { policy });
+      const made = await bao.set('POST', 'auth/token/create', { policies: names, ttl: '5m' });
+      const paths = fc.sample(path, { numRuns: 20, seed: seed + index }).map((one) => `kv/${one}`);
+      const token = made.body!.auth!.client_token;
+      const { body } = await bao.call('POST', 'sys/capabilities-self', { paths }, { token });
+      for (const one of paths) {
+        const { capabilities } = allowedOn(one, texts.map(readAclPolicy), false);
+        const ours = capabilities.size > 0 ? [...capabilities].toSorted() : ['deny'];
+        compared += 1;
+        if (JSON.stringify(body!.data![one]) !== JSON.stringify(ours))
+          differences.push(JSON.stringify({ texts, path: one, real: body!.data![one], ours }));
+      }
+    }
+    print(`seed ${seed}: ${compared} pairs of policies and path`);
+    expect(differences.slice(0, 10)).toEqual([]);
   });
 
   it.each(roleTable())('agree on whether a role may be written: %j', async (fields) => {
