@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { request as open, type IncomingMessage } from 'node:http';
 import { request as openTls } from 'node:https';
 import { join } from 'node:path';
@@ -69,6 +69,7 @@ export async function startBao(options: { readonly tls?: boolean } = {}): Promis
     const ended = once(child, 'exit');
     child.stdin.end();
     await ended;
+    rmSync(home, { recursive: true, force: true });
   };
   for (let tries = 0; !output.includes('Root Token: '); tries += 1) {
     if (tries > 400 || child.exitCode !== null) {

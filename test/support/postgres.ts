@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from './hallpass.ts';
@@ -43,6 +43,7 @@ export async function startPostgres(): Promise<Postgres> {
     const ended = once(child, 'exit');
     child.stdin.end();
     await ended;
+    rmSync(directory, { recursive: true, force: true });
   };
   const sql = async (text: string): Promise<string> => {
     const psql = ['-h', '127.0.0.1', '-p', String(port), '-U', 'root', '-d', 'postgres', '-Atc', text];
