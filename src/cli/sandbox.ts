@@ -7,9 +7,9 @@ import { SettingsError, UsageError } from '../domain/errors.ts';
 import { jsonText } from '../domain/json.ts';
 import { errnoOf } from '../files/file-failure.ts';
 import { shellQuoted } from '../files/shell-quoted.ts';
-import { readSandboxConfig, sandboxConfigJsonSchema, type SandboxConfig } from '../sandbox/config.ts';
+import type { SandboxConfig } from '../sandbox/config.ts';
 import { sandboxSentence } from '../sandbox/log.ts';
-import { openSandbox, type Sandbox } from '../sandbox/open.ts';
+import type { Sandbox } from '../sandbox/open.ts';
 import type { CliContext, CommandFactory } from './context.ts';
 import { callCommand } from './sandbox-call.ts';
 import { untilStopped } from './until-stopped.ts';
@@ -51,6 +51,7 @@ export const command: CommandFactory = (context) =>
 
 async function serve(flags: SandboxFlags, context: CliContext): Promise<void> {
   if (flags.schema) {
+    const { sandboxConfigJsonSchema } = await import('../sandbox/config.ts');
     context.stdout.write(jsonText(sandboxConfigJsonSchema()));
     return;
   }
@@ -62,6 +63,8 @@ async function serve(flags: SandboxFlags, context: CliContext): Promise<void> {
     });
   const config = await readConfigFile(resolve(context.settings.workingDirectory, flags.config));
   const logFile = flags.log === undefined ? null : await openLog(resolve(context.settings.workingDirectory, flags.log));
+  // Every platform's stand-in comes with it; `sandbox call` needs none of them.
+  const { openSandbox } = await import('../sandbox/open.ts');
   const stopped = untilStopped();
   const sandbox = await openSandbox({
     config,
@@ -97,6 +100,7 @@ async function readConfigFile(path: string): Promise<SandboxConfig> {
       { cause: error },
     );
   }
+  const { readSandboxConfig } = await import('../sandbox/config.ts');
   return readSandboxConfig(text, dirname(path), basename(path));
 }
 

@@ -97,6 +97,7 @@ describe('the environment under --intercept', () => {
       NO_PROXY: 'localhost,127.0.0.1,::1',
       no_proxy: 'localhost,127.0.0.1,::1',
       SSL_CERT_FILE: caFile,
+      SSL_CERT_DIR: dirname(caFile!),
       REQUESTS_CA_BUNDLE: caFile,
       CURL_CA_BUNDLE: caFile,
       AWS_CA_BUNDLE: caFile,

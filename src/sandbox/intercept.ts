@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { Secret } from '../domain/secret.ts';
 import type { CertificateAuthority } from './certificates.ts';
@@ -106,6 +107,8 @@ export function interceptEnvironment({ url }: Intercept, caFile: string): Readon
     no_proxy: rest,
     // Go and OpenSSL, so Terraform and its providers, and Python.
     SSL_CERT_FILE: caFile,
+    // Go would add what the machine trusts.
+    SSL_CERT_DIR: dirname(caFile),
     REQUESTS_CA_BUNDLE: caFile,
     CURL_CA_BUNDLE: caFile,
     AWS_CA_BUNDLE: caFile,

@@ -6,9 +6,10 @@ import { finding, type Finding } from './finding.ts';
 
 const proxyVariables = ['HTTPS_PROXY', 'https_proxy'];
 
-/** Variables that `hallpass sandbox` prints and that name a file. */
+/** Variables that `hallpass sandbox` prints and that name a file or a directory. */
 const certificateVariables = [
   'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
   'REQUESTS_CA_BUNDLE',
   'CURL_CA_BUNDLE',
   'AWS_CA_BUNDLE',
