@@ -337,20 +337,17 @@ export class Validation {
   }
 
   #extra(extra: MappingFields['extra'], path: string): ReadMappings['extra'] {
-    const read = extra.map(({ key, valueExpression }, index) => {
+    return extra.map(({ key, valueExpression }, index) => {
       const at = `${path}[${index}]`;
       const problem = keyProblem(key);
       if (problem === 'Required value') throw this.refuse(`${at}.key`, problem);
       if (problem !== null) throw this.invalid(`${at}.key`, JSON.stringify(problem.shown), problem.why);
+      const isDouble = extra.findIndex((one) => one.key === key) < index;
+      if (isDouble) throw this.refuse(`${at}.key`, `Duplicate value: ${JSON.stringify(key)}`);
       if (valueExpression === '') throw this.refuse(`${at}.valueExpression`, 'Required value');
       const expression = this.#compile(valueExpression, 'claims', 'anything', `${at}.valueExpression`);
       return { key, expression };
     });
-    this.unique(
-      extra.map(({ key }) => key),
-      (index) => `${path}[${index}].key`,
-    );
-    return read;
   }
 
   #email(expression: string, { username, extra }: ReadMappings, rules: readonly ClaimRule[], path: string): void {

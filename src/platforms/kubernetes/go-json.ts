@@ -48,7 +48,8 @@ export function membersLike(object: JsonObject, name: string): readonly Json[] {
     .map(([, value]) => value);
 }
 
-function folded(name: string): string {
+/** A name without its case, as Go's JSON reader compares them. */
+export function folded(name: string): string {
   // By way of upper case: Go folds the long s too.
   return name.toUpperCase().toLowerCase();
 }

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../../domain/json.ts';
 import type { Check } from '../../domain/trust.ts';
 import { quoted } from '../../domain/printable.ts';
 import type { KubernetesAuthenticator } from './authentication-configuration.ts';
-import { cannotUnmarshal, membersLike, readText, readTextOrTexts, type Read } from './go-json.ts';
+import { cannotUnmarshal, folded, membersLike, readText, readTextOrTexts, type Read } from './go-json.ts';
 
 /** One check, and the words of the API server's log where it fails. */
 export interface Step {
@@ -61,37 +61,33 @@ export function judgeIdToken(
     ].map(verifying);
   }
   const { audience, expiry, notBefore } = read.value;
-  const now = at.getTime();
   const wanted = [...audiences].sort(byBytes).map((one) => JSON.stringify(one));
   const shownAudience = `[${audience.map((one) => JSON.stringify(one)).join(' ')}]`;
-  steps.push(
-    step(
-      { step: 'audience', key: 'aud', operator: 'in', expected: audiences.join(' or '), actual: audience.join(', ') },
-      audience.some((one) => audiences.includes(one)),
-      `oidc: expected audience ${wanted.length > 1 ? `in [${wanted.join(' ')}]` : wanted[0]!} got ${shownAudience}`,
-    ),
-    step(
-      { step: 'times', key: 'exp', operator: 'not before', expected: at.toISOString(), actual: shownTime(expiry) },
-      expiry !== null && expiry * 1000 >= now,
-      `oidc: token is expired (Token Expiry: ${goTime(expiry === null ? null : expiry * 1000)})`,
-    ),
+  const audienceStep = step(
+    { step: 'audience', key: 'aud', operator: 'in', expected: audiences.join(' or '), actual: audience.join(', ') },
+    audience.some((one) => audiences.includes(one)),
+    `oidc: expected audience ${wanted.length > 1 ? `in [${wanted.join(' ')}]` : wanted[0]!} got ${shownAudience}`,
   );
-  if (notBefore !== null) {
-    steps.push(
-      step(
-        {
-          step: 'times',
-          key: 'nbf',
-          operator: 'not after',
-          expected: `${at.toISOString()} and one minute`,
-          actual: shownTime(notBefore),
-        },
-        now + 60_000 >= notBefore * 1000,
-        `oidc: current time ${goTime(now)} before the nbf (not before) time: ${goTime(notBefore * 1000)}`,
-      ),
-    );
-  }
-  return steps.map(verifying);
+  const times = timeSteps(expiry, notBefore, at);
+  // The library looks at one audience before the times; Kubernetes at several behind them.
+  return [...steps, ...(wanted.length > 1 ? [...times, audienceStep] : [audienceStep, ...times])].map(verifying);
+}
+
+function timeSteps(expiry: number | null, notBefore: number | null, at: Date): readonly Step[] {
+  const now = at.getTime();
+  const expires = step(
+    { step: 'times', key: 'exp', operator: 'not before', expected: at.toISOString(), actual: shownTime(expiry) },
+    expiry !== null && expiry * 1000 >= now,
+    `oidc: token is expired (Token Expiry: ${goTime(expiry === null ? null : expiry * 1000)})`,
+  );
+  if (notBefore === null) return [expires];
+  const expected = `${at.toISOString()} and one minute`;
+  const begins = step(
+    { step: 'times', key: 'nbf', operator: 'not after', expected, actual: shownTime(notBefore) },
+    now + 60_000 >= notBefore * 1000,
+    `oidc: current time ${goTime(now)} before the nbf (not before) time: ${goTime(notBefore * 1000)}`,
+  );
+  return [expires, begins];
 }
 
 function verifying({ check, log }: Step): Step {
@@ -105,34 +101,52 @@ export function step(parts: Omit<Check, 'result' | 'sentence'>, passed: boolean,
   return { check: { ...parts, result: passed ? 'pass' : 'fail', sentence }, log: passed ? null : log };
 }
 
+/** How one registered member is read; `aborts`: its error counts before those of the others. */
+interface Member {
+  readonly read: (json: Json) => Read<unknown>;
+  readonly aborts?: true;
+}
+
+const registered: Readonly<Record<string, Member>> = {
+  iss: { read: readText },
+  sub: { read: readText },
+  nonce: { read: readText },
+  at_hash: { read: readText },
+  aud: { read: (json) => (json === null ? { value: [''] } : readTextOrTexts(json)), aborts: true },
+  exp: { read: readTime, aborts: true },
+  iat: { read: readTime, aborts: true },
+  nbf: { read: (json) => (json === null ? { value: null } : readTime(json)), aborts: true },
+  _claim_names: { read: (json) => readMap(json, readText) },
+  _claim_sources: { read: (json) => readMap(json, readSource) },
+};
+
 function readRegistered(claims: JsonObject): Read<RegisteredClaims> {
-  let error: string | undefined;
-  const last = <T>(name: string, read: (json: Json) => Read<T>, absent: T): T => {
-    let value = absent;
-    for (const json of membersLike(claims, name)) {
-      const one = read(json);
-      if ('error' in one) error ??= one.error;
-      else value = one.value;
+  const values = new Map<string, unknown>();
+  let first: { readonly error: string } | undefined;
+  for (const [given, json] of Object.entries(claims)) {
+    const name = folded(given);
+    const member = Object.hasOwn(registered, name) ? registered[name] : undefined;
+    const one = member?.read(json);
+    if (one === undefined) continue;
+    if ('value' in one) values.set(name, one.value);
+    else if (member?.aborts) return one;
+    else first ??= one;
+  }
+  if (first !== undefined) return first;
+  const sources = (values.get('_claim_sources') ?? {}) as JsonObject;
+  for (const source of Object.values((values.get('_claim_names') ?? {}) as JsonObject)) {
+    if (typeof source !== 'string' || source === '') {
+      return { error: 'oidc: failed to obtain source from claim name' };
     }
-    return value;
-  };
-  for (const name of ['iss', 'sub', 'nonce', 'at_hash']) last(name, readText, '');
-  const audience = last(
-    'aud',
-    (json) => (json === null ? { value: [''] } : readTextOrTexts(json)),
-    [] as readonly string[],
-  );
-  const expiry = last<number | null>('exp', readTime, null);
-  last<number | null>('iat', readTime, null);
-  const notBefore = last<number | null>('nbf', (json) => (json === null ? { value: null } : readTime(json)), null);
-  const names = last<JsonObject>('_claim_names', (json) => readMap(json, readText), {});
-  const sources = last<JsonObject>('_claim_sources', (json) => readMap(json, readSource), {});
-  if (error !== undefined) return { error };
-  for (const source of Object.values(names)) {
-    if (typeof source !== 'string' || source === '') return { error: 'oidc: failed to obtain source from claim name' };
     if (!Object.hasOwn(sources, source)) return { error: 'oidc: source does not exist' };
   }
-  return { value: { audience, expiry, notBefore } };
+  return {
+    value: {
+      audience: (values.get('aud') ?? []) as readonly string[],
+      expiry: (values.get('exp') ?? null) as number | null,
+      notBefore: (values.get('nbf') ?? null) as number | null,
+    },
+  };
 }
 
 /** Whole seconds from a number, or from a text that holds one. */

@@ -1,5 +1,5 @@
 import { CelFailure } from './fault.ts';
-import { TextList, type Value } from './values.ts';
+import { numberOf, TextList, typeNameOf, type Value } from './values.ts';
 
 /*
  * CEL's text functions. They count code points.
@@ -71,8 +71,11 @@ export function trim(text: string): string {
 }
 
 export function join(list: readonly Value[], separator = ''): string {
-  if (!list.every((one) => typeof one === 'string')) throw new CelFailure('no such overload');
-  return bounded(list.join(separator));
+  const texts = list.map((one) => {
+    if (typeof one === 'string') return one;
+    throw new CelFailure(`join: invalid input: ${String(numberOf(one) ?? typeNameOf(one))}`);
+  });
+  return bounded(texts.join(separator));
 }
 
 function codePoints(text: string): bigint {
