@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exchangeRefused } from '../audit/event-members.ts';
 import { ExchangeRefused, type Refusal } from '../domain/credential.ts';
 import type { IdentityToken } from '../domain/token.ts';
-import { platformIo, warn, type Installed, type OpenEnvironment } from './open.ts';
+import { platformIo } from './install.ts';
+import { warn, type Installed, type OpenEnvironment } from './open-environment.ts';
 import type { PhaseSignals } from './phase-signals.ts';
 
 /** For all configurations together: whoever waits wants the error, not the explanation. */

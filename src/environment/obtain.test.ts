@@ -3,7 +3,8 @@ import { leasePlatform, leaseRequest, startLeaseServer } from '../../test/suppor
 import { testPhase, testToken, type TestPhase } from '../../test/support/phase.ts';
 import type { CredentialRequest } from '../domain/credential.ts';
 import { obtainSet } from './obtain.ts';
-import { openEnvironment, type OpenEnvironment } from './open.ts';
+import { openEnvironment } from './open.ts';
+import type { OpenEnvironment } from './open-environment.ts';
 import { runPhase } from './run-phase.ts';
 import { tearDown } from './teardown.ts';
 import { watchSignals } from './phase-signals.ts';

@@ -1,7 +1,8 @@
 import type { CredentialRequest, CredentialSet, PlatformIo } from '../domain/credential.ts';
 import { AppError } from '../domain/errors.ts';
 import type { IdentityToken } from '../domain/token.ts';
-import { platformIo, type OpenEnvironment } from './open.ts';
+import { platformIo } from './install.ts';
+import type { OpenEnvironment } from './open-environment.ts';
 
 /** How long an exchange may take. */
 export interface ExchangeLimits {

@@ -1,13 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import {
-  addSetSecrets,
-  warn,
-  warnOfSet,
-  writeFiles,
-  type Installed,
-  type OpenEnvironment,
-  type Renewal,
-} from './open.ts';
+import { addSetSecrets, warnOfSet, writeFiles } from './install.ts';
+import { warn, type Installed, type OpenEnvironment, type Renewal } from './open-environment.ts';
 import { formatDuration } from '../domain/duration.ts';
 import type { CredentialRequest } from '../domain/credential.ts';
 import type { IdentityToken } from '../domain/token.ts';

@@ -1,7 +1,7 @@
 import { rmdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeSlot } from './directory.ts';
-import { warn, type OpenEnvironment } from './open.ts';
+import { warn, type OpenEnvironment } from './open-environment.ts';
 import type { PhaseSignals } from './phase-signals.ts';
 
 /** How long an exchange that is under way may take to hear that it is over. What comes later is ended then. */
