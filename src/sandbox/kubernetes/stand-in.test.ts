@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { assert, asyncProperty, constantFrom, json, oneof, string } from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openTestIssuer, testKey, testSubject, type TestIssuer, type TestKey } from '../../../test/support/issuer.ts';
 import { testClock } from '../../../test/support/identity.ts';
@@ -278,6 +279,33 @@ describe('RBAC', () => {
     expect([await can('get'), await can('create'), await can('create', await asApply())]).toEqual([true, false, true]);
   });
 
+  it('reviews a token for who may, and says no more than a cluster of one that is refused', async () => {
+    const reviewer = [
+      {
+        apiVersion: `${rbac}/v1`,
+        kind: 'ClusterRole',
+        metadata: { name: 'reviewer' },
+        rules: [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }],
+      },
+      {
+        apiVersion: `${rbac}/v1`,
+        kind: 'ClusterRoleBinding',
+        metadata: { name: 'reviewer' },
+        roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'reviewer' },
+        subjects: [{ apiGroup: rbac, kind: 'User', name: planSubject }],
+      },
+    ];
+    await open({ rbac: reviewer });
+    const review = async (token: string) => {
+      const { body } = await ask('/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec: { token } } });
+      expect(JSON.stringify(body)).not.toContain(token);
+      return body['status'];
+    };
+    expect(await review(await asApply())).toMatchObject({ authenticated: true, user: { username: applySubject } });
+    const other = await issuer.sign({ aud: 'vault' });
+    expect(await review(other)).toEqual({ user: {}, error: 'invalid bearer token' });
+  });
+
   it('lets nobody review the tokens of others who was not allowed to', async () => {
     const body = { spec: { token: 'x' } };
     expect((await ask('/apis/authentication.k8s.io/v1/tokenreviews', { body })).status).toBe(403);
@@ -386,6 +414,55 @@ describe('config maps', () => {
     await change(maps, { body: { ...configMap('two', { a: 'b' }), immutable: true } });
     const how = { method: 'PUT', body: { ...configMap('two', { a: 'c' }), immutable: true } };
     expect((await change(`${maps}/two`, how)).body).toMatchObject({ message: expect.stringContaining('immutable') });
+  });
+});
+
+describe('whatever is sent', () => {
+  const path = oneof(
+    string(),
+    constantFrom('', '/one', '?watch=true', '?labelSelector=%', '?dryRun=x', '/one/status', '//', '/%00').map(
+      (rest) => maps + rest,
+    ),
+    constantFrom('/api/v1/namespaces', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', '/openapi/v3/x'),
+  );
+  const types = constantFrom(
+    'application/json',
+    'application/vnd.kubernetes.protobuf',
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/strategic-merge-patch+json',
+    '',
+  );
+  const bodies = oneof(
+    json(),
+    string(),
+    constantFrom('{"metadata":{"name":"two","labels":[]}}', 'k8s\0\n', '[{"op":"add","path":"/metadata"}]'),
+  );
+  const methods = constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'QUERY');
+
+  it('is answered and logged, and is no fault of the stand-in', async () => {
+    const { standIn } = sandbox.playing[0]!;
+    const bearer = `Bearer ${await asApply()}`;
+    await assert(
+      asyncProperty(methods, path, types, bodies, async (method, target, type, body) => {
+        const before = log.length;
+        const [place = '', query = ''] = target.split('?');
+        const { status } = await standIn.answer({
+          method,
+          path: place,
+          query,
+          headers: new Map([
+            ['authorization', [bearer]],
+            ['content-type', [type]],
+          ]),
+          body: Buffer.from(body),
+          remoteAddress: '127.0.0.1',
+        });
+        expect(status).toBeLessThan(500);
+        expect(log).toHaveLength(before + 1);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
