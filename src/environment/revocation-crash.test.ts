@@ -195,6 +195,42 @@ describe('after kill -9 of Hallpass', () => {
     expectNothingLeft(crash);
   });
 
+  it('two that try again at once tell it once', async () => {
+    const server = await startLeaseServer();
+    const crash = await crashed(server, ready);
+    server.revoke.status = 503;
+    await clearing(crash.runDirectory).clear();
+    expect(later(crash.runDirectory)).toHaveLength(1);
+    server.revoke.status = 200;
+    const [one, two] = [clearing(crash.runDirectory), clearing(crash.runDirectory)];
+    await Promise.all([one.clear(), two.clear()]);
+    expect([server.alive.size, [...one.told(), ...two.told()]]).toEqual([0, [revoked]]);
+    expectNothingLeft(crash);
+  });
+
+  it('a note that waits goes when its credentials have ended by themselves, and its key with it', async () => {
+    const server = await startLeaseServer();
+    const crash = await crashed(server, ready);
+    server.revoke.status = 503;
+    await clearing(crash.runDirectory).clear();
+    const ahead = clearing(crash.runDirectory, { now: () => new Date(Date.now() + 7_200_000) });
+    await ahead.clear();
+    expect([server.calls, ahead.told()]).toEqual([['login', 'revoke'], []]);
+    expectNothingLeft(crash);
+  });
+
+  it('another Hallpass that does not know the platform leaves the note to those that do', async () => {
+    const server = await startLeaseServer();
+    const crash = await crashed(server, ready);
+    const other = clearing(crash.runDirectory, { platforms: [] });
+    await other.clear();
+    expect(other.told()).toEqual([failed('this version of Hallpass cannot end credentials of lease', true)]);
+    later(crash.runDirectory);
+    await clearing(crash.runDirectory).clear();
+    expect(server.alive.size).toBe(0);
+    expectNothingLeft(crash);
+  });
+
   it('a platform that says no is not asked again', async () => {
     const server = await startLeaseServer();
     const crash = await crashed(server, ready);

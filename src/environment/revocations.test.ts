@@ -209,7 +209,7 @@ describe('credentials that can be revoked', () => {
 
   it('never show in events or audit', async () => {
     const server = await startLeaseServer();
-    server.revoke.status = 500;
+    server.revoke.status = 403;
     const phase = phaseWith([leaseRequest(server.url)]);
     await go(phase);
     const [token] = server.alive;
