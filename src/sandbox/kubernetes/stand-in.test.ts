@@ -225,6 +225,12 @@ async function can(verb: string, token?: string): Promise<Json | undefined> {
   return (body['status'] as JsonObject)['allowed'];
 }
 
+async function review(token: string): Promise<Json | undefined> {
+  const { body } = await ask('/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec: { token } } });
+  expect(JSON.stringify(body)).not.toContain(token);
+  return body['status'];
+}
+
 describe('RBAC', () => {
   it('lets the plan read', async () => {
     const { body } = await ask(`${maps}/one`);
@@ -296,11 +302,6 @@ describe('RBAC', () => {
       },
     ];
     await open({ rbac: reviewer });
-    const review = async (token: string) => {
-      const { body } = await ask('/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec: { token } } });
-      expect(JSON.stringify(body)).not.toContain(token);
-      return body['status'];
-    };
     expect(await review(await asApply())).toMatchObject({ authenticated: true, user: { username: applySubject } });
     const other = await issuer.sign({ aud: 'vault' });
     expect(await review(other)).toEqual({ user: {}, error: 'invalid bearer token' });
