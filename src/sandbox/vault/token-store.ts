@@ -62,6 +62,8 @@ export function openTokenStore(spaceId: (space: string) => string): TokenStore {
       const isBatch = given.type === 'batch';
       const token: VaultToken = {
         ...given,
+        // All that a batch token knows of its life is when it ends.
+        ...(isBatch && { explicitMaxTtlSeconds: 0, periodSeconds: 0 }),
         id: (isBatch ? `b.AAAAAQ${randomBytes(96).toString('base64url')}` : `s.${letters(24)}`) + suffix,
         accessor: isBatch ? '' : letters(24) + suffix,
         createdAt: now,
