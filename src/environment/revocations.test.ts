@@ -313,4 +313,16 @@ describeWith(['bwrap'], 'under mask', () => {
     expect(readdirSync(waiting)).toEqual(['note']);
     expect(existsSync(join(keys!, 'x'))).toBe(false);
   });
+
+  it('the key is hidden too where it lies beside the private directories', async () => {
+    const server = await startLeaseServer();
+    const phase = phaseWith([leaseRequest(server.url)], {
+      settings: { isolation: 'mask', runDirectory: null },
+      script:
+        'ls -A "$HOME/.." | grep -c lease; find /dev/shm -name "*hallpass-keys*" -type f; ls -A /dev/shm/hallpass-keys-* | wc -l',
+    });
+    expect(await go(phase)).toMatchObject({ exitCode: 0 });
+    expect(phase.stdout()).toBe('1\n0\n');
+    expect(server.alive.size).toBe(0);
+  });
 });
