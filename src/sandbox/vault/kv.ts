@@ -154,7 +154,7 @@ function checkVersion(body: JsonObject, secret: Secret | undefined): void {
 
 function eachVersion({ store, path, body }: KvCall, change: (version: SecretVersion) => void): Reply {
   const numbers = Array.isArray(body['versions']) ? (body['versions'] as readonly Json[]).map(Number) : [];
-  if (numbers.length === 0) throw new VaultRefusal(400, 'No version number provided');
+  if (numbers.length === 0) throw new VaultRefusal(400, 'no version number provided');
   const versions = store.get(path)?.versions ?? [];
   for (const number of numbers) {
     const version = versions[number - 1];

@@ -124,9 +124,11 @@ function located(path: string, named: string, server: VaultServer): { readonly s
   return { space: best, path: best.path === '' ? full : full.slice(best.path.length + 1) };
 }
 
-function answerWithToken(call: VaultCall, server: VaultServer): Answer {
-  const token = tokenOf(call, server);
-  const method = methodOf(call.call);
+function answerWithToken(given: VaultCall, server: VaultServer): Answer {
+  const token = tokenOf(given, server);
+  const method = methodOf(given.call);
+  // What is listed is a folder, also without the slash.
+  const call = method === 'LIST' ? { ...given, path: given.path.replace(/\/?$/, '/') } : given;
   const mounted = mountOf(call.path, [...call.space.kv.keys()]);
   const store = mounted === null ? undefined : call.space.kv.get(mounted.mount);
   if (call.path.startsWith('sys/internal/ui/mounts/')) return uiMount(call, token, server);

@@ -48,7 +48,10 @@ export function renewSelf(call: TokenCall, server: VaultServer): JsonObject {
   const { token, body } = call;
   if (token.type === 'batch') throw new VaultRefusal(400, 'batch tokens cannot be renewed');
   if (!token.renewable) throw new VaultRefusal(400, 'lease is not renewable');
-  const increment = secondsOf(body['increment'] ?? 0);
+  const increment = secondsOf(
+    body['increment'] ?? 0,
+    'Field validation failed: error converting input for field "increment": ',
+  );
   const now = server.now();
   const role = token.mount === null ? undefined : call.space.auth.get(token.mount)?.roles.get(token.role ?? '');
   if (token.mount !== null && role === undefined)
@@ -138,10 +141,10 @@ function displayNameOf(asked: Json | undefined): string {
 }
 
 /** @throws {VaultRefusal} when it is no duration */
-function secondsOf(value: Json): number {
+function secondsOf(value: Json, before = ''): number {
   const text = typeof value === 'number' ? String(value) : typeof value === 'string' ? value : null;
   const seconds = text === null ? null : durationSeconds(text);
   if (seconds === null)
-    throw new VaultRefusal(400, `time: invalid duration ${goQuoted(text ?? JSON.stringify(value))}`);
+    throw new VaultRefusal(400, `${before}time: invalid duration ${goQuoted(text ?? JSON.stringify(value))}`);
   return Math.max(0, seconds);
 }
