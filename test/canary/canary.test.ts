@@ -7,12 +7,15 @@ import { expect, it } from 'vitest';
 import { decryptKey } from '../../src/identity/key-store/encrypted-key.ts';
 import { readKeyEncryptionKeys } from '../../src/identity/key-encryption-key.ts';
 import { readRingFile } from '../../src/identity/key-store/ring-file.ts';
+import { worldParts } from '../../src/cli/demo/world.ts';
 import { openAwsStory, type AwsStory } from '../support/aws-story.ts';
 import { startHallpass, type ChildResult } from '../support/hallpass.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { needles, searchDirectories, searchTexts, type Needle } from './search.ts';
 
 const child = fileURLToPath(new URL('child.mjs', import.meta.url));
+
+const names = { organization: 'acme', project: 'payments', workspace: 'payments-prod' };
 
 const marked = {
   'sensitive variable': 'canary-sensitive-7Jx/Qm+2',
@@ -26,6 +29,8 @@ interface Witness {
   readonly token: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string;
+  /** Of the other platforms, by what they are. */
+  readonly others: Readonly<Record<string, string>>;
   readonly names: readonly string[];
 }
 
@@ -37,11 +42,13 @@ it('leaves no secret in output, audit, data or temporary files', { timeout: 120_
   mkdirSync(runDirectory, { mode: 0o700 });
   writeFileSync(join(outside, 'secret'), marked['variable from a file'], { mode: 0o600 });
   const variables = {
+    ...(Object.assign({}, ...worldParts.map((part) => part.variables)) as Record<string, string>),
     CANARY_SENSITIVE: { env: 'CANARY_SENSITIVE_HERE' },
     CANARY_FILE: { file: join(outside, 'secret') },
   };
   await using story = await openAwsStory(searched, variables, {
-    file: { terraform_variables: { canary: { env: 'CANARY_TERRAFORM_HERE' } } },
+    file: { terraform_variables: { canary: { env: 'CANARY_TERRAFORM_HERE' } }, token_endpoint: true },
+    parts: (issuer) => Object.fromEntries(worldParts.map((part) => [part.id, part.sandbox(issuer, names)])),
     env: {
       HALLPASS_RUN_DIR: runDirectory,
       HALLPASS_KEK_FILE: join(outside, 'kek'),
@@ -63,9 +70,11 @@ it('leaves no secret in output, audit, data or temporary files', { timeout: 120_
 
   expect(await exec('plan', 'plan')).toBe(0);
   expect(await exec('apply', 'failing apply', '3')).toBe(3);
-  expect(await run('refused', 'exec', '--phase', 'plan', '--workspace', 'neighbour', '--', 'sh', '-c', 'exit 1')).toBe(
-    1,
-  );
+  const neighbour = ['exec', '--phase', 'plan', '--workspace', 'neighbour', '--', 'sh', '-c', 'exit 1'];
+  // Vault refuses before the command; without it, the others are asked why after it.
+  expect(await run('refused before', ...neighbour)).toBe(125);
+  const withoutVault = await story.hallpass(neighbour, { env: { TFC_VAULT_PROVIDER_AUTH: 'false' } });
+  expect(note('refused', withoutVault)).toBe(1);
   await killed(story);
   // The next command clears what the killed one left.
   expect(await run('after', 'exec', '--phase', 'plan', '--', 'true')).toBe(0);
@@ -87,7 +96,8 @@ it('leaves no secret in output, audit, data or temporary files', { timeout: 120_
   expect(witnesses.map(({ name }) => name)).toEqual(['after rotation.json', 'failing apply.json', 'plan.json']);
   const all = [
     ...Object.entries(marked).flatMap(([name, secret]) => needles(name, secret)),
-    ...witnesses.flatMap(({ name, token, secretAccessKey, sessionToken }) => [
+    ...witnesses.flatMap(({ name, token, secretAccessKey, sessionToken, others }) => [
+      ...Object.entries(others).flatMap(([what, secret]) => needles(`${what} of ${name}`, secret)),
       ...needles(`token of ${name}`, token),
       ...needles(`signature of the token of ${name}`, token.split('.')[2]!),
       ...needles(`secret access key of ${name}`, secretAccessKey),
@@ -96,6 +106,9 @@ it('leaves no secret in output, audit, data or temporary files', { timeout: 120_
     ...(await keyNeedles(story)),
   ];
 
+  for (const { others } of witnesses) {
+    expect(Object.values(others).map((secret) => secret.length > 20)).toEqual(Object.keys(others).map(() => true));
+  }
   expect(searchTexts(shown, all)).toEqual([]);
   expect(searchDirectories([searched], all)).toEqual([]);
   // Directories of other phases on this machine may come and go; ours must be gone.
@@ -106,7 +119,7 @@ it('leaves no secret in output, audit, data or temporary files', { timeout: 120_
       .map((name) => join(base, name)),
   );
   expect(searchDirectories(elsewhere, all)).toEqual([]);
-  expect(witnesses.flatMap(({ names }) => names)).not.toContain('CANARY_PARENT');
+  expect(witnesses.flatMap((witness) => witness.names)).not.toContain('CANARY_PARENT');
   // The search can find, and there was something to find.
   expect(searchTexts({ witness: witnesses.map(({ token }) => token).join(' ') }, all).length).toBeGreaterThan(3);
   expect(shown['plan, stdout']).toMatch(/^out /m);

@@ -17,6 +17,20 @@ const answer = await fetch(env.AWS_ENDPOINT_URL, {
   }),
 });
 const xml = await answer.text();
+// As azurerm asks for a fresh token in a long apply.
+const fresh = await fetch(env.ARM_OIDC_REQUEST_URL, {
+  headers: { authorization: `Bearer ${env.ARM_OIDC_REQUEST_TOKEN}` },
+});
+const others = {
+  'token for Google': readFileSync(
+    JSON.parse(readFileSync(env.GOOGLE_APPLICATION_CREDENTIALS, 'utf8')).credential_source.file,
+    'utf8',
+  ),
+  'bearer of the token endpoint': env.ARM_OIDC_REQUEST_TOKEN,
+  'fresh token for Azure': (await fresh.json()).value,
+  'Vault token': env.VAULT_TOKEN,
+  'token for Kubernetes': env.KUBE_TOKEN,
+};
 const field = (name) => new RegExp(`<${name}>([^<]+)</${name}>`).exec(xml)?.[1];
 writeFileSync(
   process.argv[2],
@@ -24,12 +38,13 @@ writeFileSync(
     token,
     secretAccessKey: field('SecretAccessKey'),
     sessionToken: field('SessionToken'),
+    others,
     xml,
     names: Object.keys(env),
   }),
 );
 
-const known = [token, env.CANARY_SENSITIVE, env.CANARY_FILE, env.TF_VAR_canary];
+const known = [token, env.CANARY_SENSITIVE, env.CANARY_FILE, env.TF_VAR_canary, ...Object.values(others)];
 for (const secret of known) {
   for (const form of [secret, JSON.stringify(secret), encodeURIComponent(secret)])
     process.stdout.write(`out ${form}\n`);
