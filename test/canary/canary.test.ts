@@ -119,7 +119,7 @@ it('leaves no secret in output, audit, data or temporary files', { timeout: 120_
       .map((name) => join(base, name)),
   );
   expect(searchDirectories(elsewhere, all)).toEqual([]);
-  expect(witnesses.flatMap((witness) => witness.names)).not.toContain('CANARY_PARENT');
+  expect(witnesses.flatMap((seen) => seen.names)).not.toContain('CANARY_PARENT');
   // The search can find, and there was something to find.
   expect(searchTexts({ witness: witnesses.map(({ token }) => token).join(' ') }, all).length).toBeGreaterThan(3);
   expect(shown['plan, stdout']).toMatch(/^out /m);
