@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
-import type { KubernetesAuthenticator, Mapping } from './authentication-configuration.ts';
+import type { KubernetesAuthenticator, Mapping } from './authenticator.ts';
 import { textsOf, type KubernetesExpression, type KubernetesUser } from './cel/index.ts';
 import type { Value } from './cel/values.ts';
 import { readBoolean, readText, readTextOrTexts } from './go-json.ts';

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../domain/json.ts';
 import type { Check } from '../../domain/trust.ts';
 import { quoted } from '../../domain/printable.ts';
-import type { KubernetesAuthenticator } from './authentication-configuration.ts';
+import type { KubernetesAuthenticator } from './authenticator.ts';
 import { cannotUnmarshal, folded, membersLike, readText, readTextOrTexts, type Read } from './go-json.ts';
 
 /** One check, and the words of the API server's log where it fails. */

@@ -1,11 +1,6 @@
 import type { JsonNode } from '../json-document.ts';
-import {
-  everyAlgorithm,
-  Validation,
-  type EntryFields,
-  type KubernetesAuthenticator,
-  type ReadOptions,
-} from './authentication-configuration.ts';
+import { Validation } from './authenticator-checks.ts';
+import { everyAlgorithm, type EntryFields, type KubernetesAuthenticator, type ReadOptions } from './authenticator.ts';
 import { Decoding, list, object, text } from './decode.ts';
 
 /** Flags that are known, with their defaults. */

@@ -1,8 +1,7 @@
 import { quoted } from '../../domain/printable.ts';
 import type { Check, CheckResult, Verdict } from '../../domain/trust.ts';
 import type { KubernetesUser } from './cel/index.ts';
-import type { Binding, PolicyRule, Role } from './rbac-document.ts';
-import type { KubernetesTrust } from './trust-policy.ts';
+import type { Binding, KubernetesRbac, PolicyRule, Role } from './rbac-document.ts';
 
 /** One request, as the authorizer sees it. */
 export type KubernetesAccess = ResourceAccess | NonResourceAccess;
@@ -85,7 +84,7 @@ const unlistedDefaults = ['admin', 'edit', 'view'];
  * @see Kubernetes docs, "Using RBAC Authorization"
  */
 export function decideKubernetesAccess(
-  trust: Pick<KubernetesTrust, 'rbac'>,
+  trust: { readonly rbac: KubernetesRbac },
   user: Pick<KubernetesUser, 'username' | 'groups'>,
   access: KubernetesAccess,
 ): KubernetesAccessVerdict {

@@ -2,14 +2,14 @@ import type { JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
 import { TrustDocumentError, type Verdict } from '../../domain/trust.ts';
 import type { JsonNode, ObjectNode } from '../json-document.ts';
-import {
-  readAuthenticationConfiguration,
-  type ClaimRule,
-  type ExpressionRule,
-  type KubernetesAuthenticator,
-  type ReadOptions,
-  type RequiredClaim,
-} from './authentication-configuration.ts';
+import { readAuthenticationConfiguration } from './authentication-configuration.ts';
+import type {
+  ClaimRule,
+  ExpressionRule,
+  KubernetesAuthenticator,
+  ReadOptions,
+  RequiredClaim,
+} from './authenticator.ts';
 import type { CelOutcome, KubernetesUser } from './cel/index.ts';
 import { mapClaims, resulted } from './claim-mapping.ts';
 import { readText } from './go-json.ts';
@@ -18,10 +18,10 @@ import { readNativeDocuments } from './native-document.ts';
 import { readOidcFlags } from './oidc-flags.ts';
 import { isRbacKind, readRbacObject, type KubernetesRbac, type RbacObject } from './rbac-document.ts';
 
-export type { KubernetesAuthenticator } from './authentication-configuration.ts';
+export type { KubernetesAuthenticator } from './authenticator.ts';
 export type { KubernetesUser } from './cel/index.ts';
 export type { KubernetesRbac } from './rbac-document.ts';
-export { decideKubernetesAccess, type KubernetesAccess, type KubernetesAccessVerdict } from './rbac.ts';
+export { decideKubernetesAccess, type KubernetesAccess } from './rbac.ts';
 
 /** Who a cluster believes, and what it lets them do. */
 export interface KubernetesTrust {
