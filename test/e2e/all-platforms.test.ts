@@ -166,7 +166,7 @@ describeWith(['aws', 'gcloud', 'bao', 'kubectl', ...azureClient.needs], 'every p
       ]);
       const refused = JSON.parse(other.stdout) as { platforms: { trust: { allowed: boolean; reasons: string[] } }[] };
       expect([platform, refused.platforms[0]!.trust.allowed]).toEqual([platform, false]);
-      expect(refused.platforms[0]!.trust.reasons.join()).toContain('payments-prod2');
+      expect(refused.platforms[0]!.trust.reasons.join()).toContain('payments-prod');
     }
   });
 });

@@ -22,6 +22,10 @@ export const kubernetes: Platform = {
     'KUBE_CTX_CLUSTER',
     'KUBECONFIG',
   ],
+  trust: {
+    document: 'the AuthenticationConfiguration of the API server, or its flags as kind: OidcFlags (YAML)',
+    judge: async (document, question) => (await import('./trust-answer.ts')).judgeKubernetesTrust(document, question),
+  },
   request: (read) => requestFor(configureKubernetes(read), read.tag),
 };
 
