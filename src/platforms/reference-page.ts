@@ -110,9 +110,12 @@ function platformPage(platform: Platform, setUp: readonly string[]): string {
 }
 
 /** Placeholders as one would write them by hand: `{iss}` → `ISS`. */
+function filled(text: string): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase());
+}
+
 function causeParagraphs({ answer, causes }: CauseRow): string[] {
   if (answer === undefined) return [];
-  const filled = (text: string): string => text.replace(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase());
   return [`**\`${filled(answer)}\`**`, causes.map((cause, index) => `${index + 1}. ${filled(cause)}`).join('\n')];
 }
 

@@ -146,12 +146,10 @@ describeWith(['aws', 'gcloud', 'bao', 'kubectl', ...azureClient.needs], 'every p
       }),
       kubernetes: [kubernetes.authentication, ...kubernetes.rbac].map((one) => JSON.stringify(one)).join('\n---\n'),
     };
+    const given = ['--phase', 'plan', '--trust', 'trust.json', '--json'];
     for (const [platform, text] of Object.entries(documents)) {
       writeFileSync(join(story.workDirectory, 'trust.json'), text);
-      const { stdout, stderr } = await story.hallpass([
-        'doctor',
-        ...['--platform', platform, '--phase', 'plan', '--trust', 'trust.json', '--json'],
-      ]);
+      const { stdout, stderr } = await story.hallpass(['doctor', '--platform', platform, ...given]);
       expect([platform, stderr]).toEqual([platform, '']);
       const report = JSON.parse(stdout) as {
         platforms: { trust: { allowed: boolean; reasons: string[] } }[];
@@ -159,11 +157,7 @@ describeWith(['aws', 'gcloud', 'bao', 'kubectl', ...azureClient.needs], 'every p
       };
       expect([platform, report.platforms[0]!.trust]).toMatchObject([platform, { allowed: true, reasons: [] }]);
       expect([platform, report.exchanges[0]!.state]).toEqual([platform, 'accepted']);
-      const other = await story.hallpass([
-        'doctor',
-        ...['--workspace', 'payments-prod2', '--platform', platform, '--phase', 'plan'],
-        ...['--trust', 'trust.json', '--json'],
-      ]);
+      const other = await story.hallpass(['doctor', '--workspace', 'payments-prod2', '--platform', platform, ...given]);
       const refused = JSON.parse(other.stdout) as { platforms: { trust: { allowed: boolean; reasons: string[] } }[] };
       expect([platform, refused.platforms[0]!.trust.allowed]).toEqual([platform, false]);
       expect(refused.platforms[0]!.trust.reasons.join()).toContain('payments-prod');
