@@ -80,7 +80,16 @@ describe('a refusal', () => {
 describe('the line before a command', () => {
   it('says phase, workload, run, and what each configuration may be', () => {
     expect(openingText(lease, [request(null, 'arn:r'), request('AUDIT', 'arn:s'), request(null, null)])).toBe(
-      'hallpass: plan as acme/payments/payments-prod, run-1; aws → arn:r, aws AUDIT → arn:s, manual → token for somebody\n',
+      [
+        'hallpass: plan as acme/payments/payments-prod, run-1',
+        '  aws → arn:r',
+        '  aws AUDIT → arn:s',
+        '  manual → token for somebody',
+        '',
+      ].join('\n'),
+    );
+    expect(openingText(lease, [request(null, 'arn:r')])).toBe(
+      'hallpass: plan as acme/payments/payments-prod, run-1; aws → arn:r\n',
     );
   });
 

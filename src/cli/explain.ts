@@ -43,13 +43,17 @@ export function warningText(problem: Problem): string {
   return `${mark}warning: ${problem.what}${where}${mend}\n`;
 }
 
-/** The one line before a command: which phase of what it is, and what it may be. */
+/**
+ * What stands before a command: which phase of what it is, and what it may be. One line, and where there are several
+ * configurations a further one for each.
+ */
 export function openingText(lease: Lease, requests: readonly CredentialRequest[]): string {
+  const opening = `${mark}${phaseOf(lease.workload)} as ${workloadName(lease.workload)}, ${runIdOf(lease.workload)}`;
   const offers = requests.map(
     (request) => `${platformName(request)} → ${request.offered ?? `token for ${request.audience}`}`,
   );
-  const identity = offers.length === 0 ? 'no credentials' : offers.join(', ');
-  return `${mark}${phaseOf(lease.workload)} as ${workloadName(lease.workload)}, ${runIdOf(lease.workload)}; ${identity}\n`;
+  if (offers.length > 1) return [opening, ...offers.map((offer) => `  ${offer}`), ''].join('\n');
+  return `${opening}; ${offers[0] ?? 'no credentials'}\n`;
 }
 
 /**
