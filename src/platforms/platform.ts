@@ -1,6 +1,7 @@
 import type { CredentialRequest, CredentialSet, PlatformIo, SecretFile } from '../domain/credential.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Verdict } from '../domain/trust.ts';
+import type { CauseTable } from './likely-causes.ts';
 import type { VariableReader, VariableTable } from './variables.ts';
 
 /** A credential set and the configuration it belongs to. */
@@ -48,7 +49,14 @@ export interface Platform extends VariableTable {
   readonly rereadsToken: boolean;
   /** Names that a user should not set beside this platform: they win over what Hallpass sets, or contradict it. */
   readonly conflicts: readonly string[];
-  readonly trust?: TrustFormat;
+  /**
+   * Variables that say where Hallpass itself sends a token, to exchange it or to ask why it was refused. Switches
+   * (`TFC_…`) without `DEFAULT` and tag.
+   */
+  readonly addresses: readonly string[];
+  readonly trust: TrustFormat;
+  /** What is behind its refusals; loaded when asked for, since only explanations and the docs need it. */
+  causes(): Promise<CauseTable>;
   /** Pure: variables → a checked request; the reader is bound to one tag and phase. */
   request(read: VariableReader): CredentialRequest;
   /**

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { causesOf } from './likely-causes.ts';
-import { causeTables } from './reference-page.ts';
+import { platforms } from './registry.ts';
 
-describe('the tables of causes', () => {
-  it.each(Object.keys(causeTables))('%s: each row is the one that its own answer finds', (id) => {
-    const rows = causeTables[id]!;
-    expect(rows.filter(({ answer }) => answer !== undefined).length).toBeGreaterThan(1);
-    for (const row of rows) {
-      if (row.answer === undefined) continue;
-      const [code, message] = splitAnswer(row.answer);
-      expect([row.answer, causesOf(rows, { code, message }, {})]).toEqual([row.answer, row.causes]);
+describe.each(platforms)('the causes of $title', (platform) => {
+  it('are found by the answer of their own row', async () => {
+    const table = await platform.causes();
+    expect(table.rows.length).toBeGreaterThan(1);
+    for (const { answer, causes } of table.rows) {
+      const [code, message] = splitAnswer(answer);
+      expect([answer, causesOf(table, { code, message }, {})]).toEqual([answer, causes]);
     }
   });
 
-  it.each(Object.keys(causeTables))('%s: the last row fits everything', (id) => {
-    expect(causesOf(causeTables[id]!, { code: '\u{1f600}', message: '' }, {})).toHaveLength(3);
+  it('are there for any other answer', async () => {
+    const table = await platform.causes();
+    expect(causesOf(table, { code: '\u{1f600}', message: '' }, {})).toEqual(table.otherwise);
   });
 });
 

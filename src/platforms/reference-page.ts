@@ -1,7 +1,5 @@
-import { awsCauses } from './aws/causes.ts';
-import { gcpCauses } from './gcp/causes.ts';
 import { laterPlatforms, otherNames } from './known-variables.ts';
-import type { CauseRow } from './likely-causes.ts';
+import type { CauseRow, CauseTable } from './likely-causes.ts';
 import { manualVariables } from './manual.ts';
 import { markdownTable } from './markdown-table.ts';
 import type { Platform } from './platform.ts';
@@ -18,23 +16,18 @@ import {
 
 const generated = '<!-- Made by `npm run docs` from the tables in src/platforms. Edit those. -->';
 
-/** What is behind the answers of each platform; only the docs need all of them at once. */
-export const causeTables: Readonly<Record<string, readonly CauseRow[]>> = { aws: awsCauses, gcp: gcpCauses };
-
 /**
- * The reference pages of `docs/platforms`, by file name. Pure; a test holds the files against them.
+ * The reference pages of `docs/platforms`, by file name. A test holds the files against them.
  *
  * @param setUp paragraphs on setting a platform up, by its id
  */
-export function referencePages(setUp: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, string> {
-  return new Map([
-    ['README.md', overview()],
-    ...platforms.map(
-      (platform) => [`${platform.id}.md`, platformPage(platform, setUp.get(platform.id) ?? [])] as const,
-    ),
-    ['manual.md', manualPage()],
-    ['later.md', laterPage()],
-  ]);
+export async function referencePages(
+  setUp: ReadonlyMap<string, readonly string[]>,
+): Promise<ReadonlyMap<string, string>> {
+  const pages = new Map([['README.md', overview()]]);
+  for (const platform of platforms)
+    pages.set(`${platform.id}.md`, platformPage(platform, setUp.get(platform.id) ?? [], await platform.causes()));
+  return pages.set('manual.md', manualPage()).set('later.md', laterPage());
 }
 
 function overview(): string {
@@ -90,8 +83,7 @@ function overview(): string {
   ]);
 }
 
-function platformPage(platform: Platform, setUp: readonly string[]): string {
-  const causes = causeTables[platform.id] ?? [];
+function platformPage(platform: Platform, setUp: readonly string[], { rows }: CauseTable): string {
   return page([
     `# ${platform.title}`,
     ...setUp,
@@ -103,8 +95,8 @@ function platformPage(platform: Platform, setUp: readonly string[]): string {
     'These win over what Hallpass sets, or contradict it. Hallpass warns of them by name.',
     platform.conflicts.map((name) => `- \`${name}\``).join('\n'),
     '## What can go wrong',
-    `Why a token was refused, Hallpass says by itself, with your own values, after a command that failed; \`hallpass doctor --platform ${platform.id}\` says it before a run. The answers and what is most often behind them:`,
-    ...causes.flatMap(causeParagraphs),
+    `Why a token was refused, Hallpass says by itself after a command that failed; \`hallpass doctor --platform ${platform.id}\` says it before a run. The answers and what is most often behind them; Hallpass puts your own values for the words in capitals, of which \`ISS\`, \`AUD\` and \`SUB\` are claims of the token:`,
+    ...rows.flatMap(causeParagraphs),
     `Files, environment, calls and limits: [src/platforms/${platform.id}/README.md](../../src/platforms/${platform.id}/README.md).`,
   ]);
 }
@@ -115,7 +107,6 @@ function filled(text: string): string {
 }
 
 function causeParagraphs({ answer, causes }: CauseRow): string[] {
-  if (answer === undefined) return [];
   return [`**\`${filled(answer)}\`**`, causes.map((cause, index) => `${index + 1}. ${filled(cause)}`).join('\n')];
 }
 

@@ -9,7 +9,7 @@ import { platforms } from '../../src/platforms/registry.ts';
 import { baseNames } from '../../src/platforms/variables.ts';
 
 const directory = join(import.meta.dirname, '../../docs/platforms');
-const pages = referencePages(setUpParagraphs());
+const pages = await referencePages(setUpParagraphs());
 
 describe('docs/platforms', () => {
   it.each([...pages])('%s is what the tables say (else run npm run docs)', (name, text) => {

@@ -88,6 +88,13 @@ export const leasePlatform: Platform = {
   variables: [],
   rereadsToken: false,
   conflicts: [],
+  trust: {
+    document: 'it has none',
+    judge: async () => {
+      throw new Error('a lease server judges nobody');
+    },
+  },
+  causes: async () => ({ rows: [], otherwise: ['', '', ''] }),
   request: () => {
     throw new Error('requests for it are made by leaseRequest');
   },

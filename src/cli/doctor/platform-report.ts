@@ -8,6 +8,7 @@ import { errnoOf } from '../../files/file-failure.ts';
 import { fetchDocuments } from '../../identity/fetch-documents.ts';
 import { platformViews } from '../../identity/platform-views.ts';
 import { configurationsInForce, platforms, type Platform, type TrustAnswer } from '../../platforms/index.ts';
+import { fullName, switchOf } from '../../platforms/variables.ts';
 import type { CliContext } from '../context.ts';
 import type { OpenWorkload } from '../open-workload.ts';
 import { claimsForQuestion } from './exchanges.ts';
@@ -62,10 +63,10 @@ export async function examinePlatform(
   return reports.flat();
 }
 
-function notSwitchedOn({ title, prefix }: Platform): UsageError {
+function notSwitchedOn(platform: Platform): UsageError {
   return new UsageError({
-    what: `${title} is not switched on for this workspace`,
-    mend: `set TFC_${prefix}_PROVIDER_AUTH to "true" under variables in hallpass.yaml`,
+    what: `${platform.title} is not switched on for this workspace`,
+    mend: `set ${fullName(platform, switchOf(platform), null, {})} to "true" under variables in hallpass.yaml`,
   });
 }
 
@@ -89,7 +90,7 @@ async function examinePhase(
       const claims = await claimsForQuestion(open, open.leaseFor(phase), request);
       const { offered } = request;
       const trust =
-        document === null ? null : await platform.trust!.judge(document, { claims, at: context.now(), offered });
+        document === null ? null : await platform.trust.judge(document, { claims, at: context.now(), offered });
       return { ...base, problem: null, offered, claims, issuer, trust };
     }),
   );

@@ -23,10 +23,12 @@ export const aws: Platform = {
     'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
     'AWS_CONTAINER_CREDENTIALS_FULL_URI',
   ],
+  addresses: ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_STS'],
   trust: {
     document: "the role's trust policy: aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument",
     judge: async (document, question) => (await import('./trust-answer.ts')).judgeAwsTrust(document, question),
   },
+  causes: async () => (await import('./causes.ts')).awsCauses,
   request: (read) => requestFor(configureAws(read), read.tag),
   together: renderAwsTogether,
 };

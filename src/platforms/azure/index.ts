@@ -30,10 +30,12 @@ export const azure: Platform = {
     'AZURE_CLIENT_ID',
     'AZURE_FEDERATED_TOKEN_FILE',
   ],
+  addresses: ['ARM_METADATA_HOSTNAME', 'ARM_METADATA_HOST', 'AZURE_AUTHORITY_HOST'],
   trust: {
     document: "the application's federated credentials: az ad app federated-credential list --id CLIENT_ID",
     judge: async (document, question) => (await import('./trust-answer.ts')).judgeAzureTrust(document, question),
   },
+  causes: async () => (await import('./causes.ts')).azureCauses,
   request: (read) => requestFor(configureAzure(read), read.tag),
 };
 

@@ -22,11 +22,13 @@ export const gcp: Platform = {
     'CLOUDSDK_AUTH_ACCESS_TOKEN_FILE',
     'CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT',
   ],
+  addresses: ['CLOUDSDK_API_ENDPOINT_OVERRIDES_STS', 'CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS'],
   trust: {
     document:
       'the provider (gcloud iam workload-identity-pools providers describe … --format=json), or { "provider": …, "serviceAccounts": { EMAIL: gcloud iam service-accounts get-iam-policy … } }',
     judge: async (document, question) => (await import('./trust-answer.ts')).judgeGcpTrust(document, question),
   },
+  causes: async () => (await import('./causes.ts')).gcpCauses,
   request: (read) => requestFor(configureGcp(read), read.tag),
 };
 

@@ -22,10 +22,12 @@ export const kubernetes: Platform = {
     'KUBE_CTX_CLUSTER',
     'KUBECONFIG',
   ],
+  addresses: ['KUBE_HOST'],
   trust: {
     document: 'the AuthenticationConfiguration of the API server, or its flags as kind: OidcFlags (YAML)',
     judge: async (document, question) => (await import('./trust-answer.ts')).judgeKubernetesTrust(document, question),
   },
+  causes: async () => (await import('./causes.ts')).kubernetesCauses,
   request: (read) => requestFor(configureKubernetes(read), read.tag),
 };
 

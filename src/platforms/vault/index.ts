@@ -28,10 +28,12 @@ export const vault: Platform = {
     'BAO_CACERT',
     'BAO_CAPATH',
   ],
+  addresses: ['TFC_VAULT_ADDR'],
   trust: {
     document: '{ "config": …, "role": … } from vault read -format=json auth/jwt/config and auth/jwt/role/NAME',
     judge: async (document, question) => (await import('./trust-answer.ts')).judgeVaultTrust(document, question),
   },
+  causes: async () => (await import('./causes.ts')).vaultCauses,
   request: (read) => requestFor(configureVault(read), read.tag),
   revoke: async (revocation, io) => {
     const { revokeVault } = await import('./revoke.ts');
