@@ -88,6 +88,7 @@ export const leasePlatform: Platform = {
   variables: [],
   rereadsToken: false,
   conflicts: [],
+  addresses: [],
   trust: {
     document: 'it has none',
     judge: async () => {
