@@ -4,7 +4,7 @@ import { AppError, SettingsError } from '../domain/errors.ts';
 import { printable } from '../domain/printable.ts';
 import { jsonText } from '../domain/json.ts';
 import { changesSinceAllowed, describedChange, type IdentityChange } from '../settings/allowance.ts';
-import { type FileIdentity, type IdentityStatement, isReference } from '../settings/file-identity.ts';
+import type { FileIdentity, IdentityStatement } from '../settings/file-identity.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isTemplate, uses } from '../settings/template.ts';
 import { type Claim, recordAllowed, resolveClaim } from '../settings/workload.ts';
@@ -15,8 +15,8 @@ import type { CliContext, CommandFactory } from './context.ts';
 import { addWorkloadOptions } from './workload-options.ts';
 
 const help = `
-A repository does not choose its identity by itself: what hallpass.yaml says about issuer, names and ids counts once you
-have allowed it, and again after a change. What you give by HALLPASS_… variables and flags are your own words.
+A repository does not choose its identity by itself: what hallpass.yaml says about issuer, names and ids, and where it has
+Hallpass send tokens, counts once you have allowed it, and again after a change. What you give by HALLPASS_… variables and flags are your own words.
 
 Example:
   $ hallpass allow            shows what the file says, and asks
@@ -52,7 +52,7 @@ export const command: CommandFactory = (context) =>
     });
 
 const nothingToAllow =
-  'Nothing to allow: variables and flags alone decide the identity, and no file takes values of yours.\n';
+  'Nothing to allow: variables and flags alone decide the identity, and no file takes values of yours or says where tokens go.\n';
 
 function claimedIdentity(claim: Claim, settings: Settings): FileIdentity | null {
   if (claim.files.length > 0) return claim.claimedByFile;
@@ -69,8 +69,10 @@ function description(
   changes: 'never allowed' | readonly IdentityChange[],
   settings: Settings,
 ): string {
-  const references = identity.statements.filter(isReference);
-  const names = identity.statements.filter((statement) => !isReference(statement));
+  const [names, references, addresses] = (['identity', 'reference', 'address'] as const).map((about) =>
+    identity.statements.filter((statement) => statement.about === about),
+  ) as [IdentityStatement[], IdentityStatement[], IdentityStatement[]];
+  const also = names.length === 0 ? '' : 'It also ';
   return [
     claim.files.join(', '),
     ...(names.length === 0
@@ -81,12 +83,8 @@ function description(
           ...table(names.map((statement) => [statement.field, shownValue(statement, claim, settings)])),
           '',
         ]),
-    ...section(
-      names.length === 0
-        ? 'hands these values of yours to the command:'
-        : 'It also hands these values of yours to the command:',
-      table(references.map(({ field, value }) => [field, value])),
-    ),
+    ...section(`${also}hands these values of yours to the command:`, pairs(references)),
+    ...section(`${also}has tokens sent to:`, pairs(addresses)),
     ...(changes === 'never allowed'
       ? []
       : section(
@@ -97,6 +95,10 @@ function description(
   ]
     .map(printable)
     .join('\n');
+}
+
+function pairs(statements: readonly IdentityStatement[]): string[] {
+  return table(statements.map(({ field, value }) => [field, value]));
 }
 
 function section(title: string, lines: readonly string[]): string[] {

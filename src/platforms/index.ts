@@ -6,6 +6,7 @@ export {
   conflictingVariables,
   ineffectiveVariables,
   inputVariableName,
+  isTokenAddress,
   requestsFor,
   unknownVariables,
 } from './requests.ts';

@@ -142,6 +142,13 @@ export function conflictingVariables(names: Iterable<string>, configured: Readon
   });
 }
 
+/** Whether a variable says where Hallpass itself sends a token: an address of a platform, in any of its forms. Pure. */
+export function isTokenAddress(name: string): boolean {
+  const meaning = readVariableName(name, switchedTables);
+  const plain = meaning === undefined ? name : fullName(meaning.table, meaning.spec, null, {});
+  return platforms.some(({ addresses }) => addresses.includes(plain));
+}
+
 /** One setting of a configuration as it counts in a phase. */
 export interface SettingInForce {
   /** The main name, such as `TFC_AWS_RUN_ROLE_ARN`. */

@@ -121,6 +121,60 @@ describe('an identity that a file claims', () => {
     expect((await refusal(settings, flags))?.what).toContain('variables.Y (nothing) → "{ file: ~/.ssh/id }"');
   });
 
+  it.each([
+    'AWS_ENDPOINT_URL',
+    'AWS_ENDPOINT_URL_STS',
+    'CLOUDSDK_API_ENDPOINT_OVERRIDES_STS',
+    'CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS',
+    'ARM_METADATA_HOST',
+    'ARM_METADATA_HOSTNAME',
+    'AZURE_AUTHORITY_HOST',
+    'KUBE_HOST',
+    'TFC_VAULT_ADDR',
+    'TFC_VAULT_ADDR_PROD',
+    'TFC_DEFAULT_VAULT_ADDR',
+  ])('is needed for %s: Hallpass itself sends a token there', async (name) => {
+    const { repo, settings, write } = place(full);
+    await allow(settings);
+    write(`${full}variables: { ${name}: "https://theirs.example" }\n`);
+    expect(await refusal(settings)).toEqual({
+      code: 'identity_not_allowed',
+      what: `${join(repo, 'hallpass.yaml')} has changed since you allowed it: variables.${name} (nothing) → "https://theirs.example"`,
+      where: repo,
+      mend: 'read the file, then run "hallpass allow"',
+    });
+    await allow(settings);
+    expect(await refusal(settings)).toBeNull();
+    write(`${full}variables: { ${name}: "https://theirs.example.evil.example" }\n`);
+    expect((await refusal(settings))?.code).toBe('identity_not_allowed');
+  });
+
+  it('is needed for such an address also where variables and flags say who it is', async () => {
+    const { repo, settings } = place('variables: { TFC_VAULT_ADDR: "https://theirs.example" }\n');
+    const flags = { issuer: 'https://a.example', organization: 'o', project: 'p', workspace: 'w' };
+    expect((await refusal(settings, flags))?.what).toBe(
+      `${join(repo, 'hallpass.yaml')} chooses where tokens are sent, and you have not allowed it: variables.TFC_VAULT_ADDR "https://theirs.example"`,
+    );
+  });
+
+  it('does not record an address that is called sensitive', async () => {
+    const { settings } = place(
+      `${full}variables: { AWS_ENDPOINT_URL: { value: "https://u:hush@a.example", sensitive: true } }\n`,
+    );
+    await allow(settings);
+    expect(readFileSync(allowancesFile(settings.dataDirectory), 'utf8')).not.toContain('hush');
+    expect(await refusal(settings)).toBeNull();
+  });
+
+  it('is not needed for roles and audiences: what a token says of itself is up to the platform', async () => {
+    const { settings, write } = place(full);
+    await allow(settings);
+    write(
+      `${full}variables: { TFC_VAULT_RUN_ROLE: r, TFC_AWS_WORKLOAD_IDENTITY_AUDIENCE: a, VAULT_ADDR: "https://a.example" }\n`,
+    );
+    expect(await refusal(settings)).toBeNull();
+  });
+
   it('may be incomplete: what a pipeline adds is its own word', async () => {
     const { settings } = place(issuer);
     await allow(settings);

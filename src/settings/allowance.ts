@@ -7,7 +7,7 @@ import type { Actor } from '../domain/lease.ts';
 import { quoted } from '../domain/printable.ts';
 import { withLock } from '../files/lock.ts';
 import { openPrivateDirectory, readPrivateFileIfThere, writePrivateFile } from '../files/private-file.ts';
-import { type FileIdentity, isReference } from './file-identity.ts';
+import type { FileIdentity } from './file-identity.ts';
 import type { Settings } from './settings.ts';
 
 /** A statement that was not allowed as it stands now; `before` is null where the allowance is silent. */
@@ -176,7 +176,9 @@ function object(value: unknown): JsonObject {
 }
 
 function doing({ statements }: FileIdentity): string {
-  return statements.every(isReference) ? 'hands values of yours to commands' : 'chooses an identity';
+  const does = (about: string): boolean => statements.some((statement) => statement.about === about);
+  if (does('identity')) return 'chooses an identity';
+  return does('reference') ? 'hands values of yours to commands' : 'chooses where tokens are sent';
 }
 
 function described(identity: FileIdentity): string {

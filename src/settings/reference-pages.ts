@@ -93,9 +93,9 @@ function workloadFilePage(): string {
       reservedVariables.map(({ names, reason, mend }) => [names.map(code).join(' '), reason, mend]),
     ),
     '## hallpass allow',
-    'A repository does not choose its identity by itself. What the files say about issuer, names and ids counts once `hallpass allow` has recorded it in the data directory, and again after each change of it; so do references to your environment and your files. Other changes need no new allowance. `hallpass allow` shows all of it, and what has changed since the last time.',
+    'A repository does not choose its identity by itself. What the files say about issuer, names and ids counts once `hallpass allow` has recorded it in the data directory, and again after each change of it; so do references to your environment and your files, and the addresses to which Hallpass itself sends tokens (`TFC_VAULT_ADDR`, `AWS_ENDPOINT_URL`, `KUBE_HOST` and the like). Other changes need no new allowance. `hallpass allow` shows all of it, and what has changed since the last time.',
     'The allowance holds for the directory of the nearest file that says something about identity, and for the directories below it. With `${dir}` it holds for one working directory at a time. `${terraform.workspace}` is allowed as written: whoever may select a Terraform workspace in that directory chooses the name.',
-    'Variables and flags are your own words. If they give issuer, organization, project and workspace, and no file refers to your environment or files, nothing needs to be allowed: this is how pipelines run.',
+    'Variables and flags are your own words. If they give issuer, organization, project and workspace, and no file refers to your environment or files or says where tokens are sent, nothing needs to be allowed: this is how pipelines run.',
   ]);
 }
 
