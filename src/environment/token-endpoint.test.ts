@@ -218,6 +218,19 @@ describe('the token endpoint', () => {
     await expect(own.ask()).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('is there for its command although somebody else holds as many connections as they like', async () => {
+    await using own = await served();
+    const { port } = new URL(own.endpoint.url);
+    const held = Array.from({ length: 200 }, () => connect(Number(port), '127.0.0.1').on('error', () => undefined));
+    const madeRoom = new Promise((resolve) => held[0]!.once('close', resolve));
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    for (const socket of held) socket.write('GET /token HTTP/1.1\r\nhost: x\r\n');
+    expect((await own.ask()).status).toBe(200);
+    // Those that were there first have made room.
+    await madeRoom;
+    for (const socket of held) socket.destroy();
+  });
+
   it('is closed although somebody sends nothing', async () => {
     const own = await served();
     const silent = connect(Number(new URL(own.endpoint.url).port), '127.0.0.1');

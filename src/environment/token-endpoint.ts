@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { leaseRecord } from '../audit/event-members.ts';
 import type { AuditLog } from '../audit/log.ts';
 import type { CredentialRequest, TokenEndpoint } from '../domain/credential.ts';
@@ -29,7 +29,8 @@ export interface OpenTokenEndpoint extends TokenEndpoint {
 }
 
 const path = '/token';
-const connectionsAtOnce = 32;
+/** Of callers that have not shown the bearer yet. */
+const strangersAtOnce = 128;
 const slowMilliseconds = 5000;
 const longestHeader = 8192;
 /** A plan of azurerm asks three times within a second. */
@@ -47,6 +48,7 @@ export async function openTokenEndpoint(of: TokenEndpointOf): Promise<OpenTokenE
   const answer = async (call: IncomingMessage, response: ServerResponse): Promise<void> => {
     const refusal = judge(call, { host, bearer, audience: of.request.audience });
     if (refusal !== null) return refuse(call, response, refusal, refusals);
+    strangers.delete(call.socket);
     const turn = await inTurn.take();
     if (turn === 'closed') return void response.destroy();
     if (turn === 'full') return refuse(call, response, tooMany, refusals);
@@ -62,7 +64,7 @@ export async function openTokenEndpoint(of: TokenEndpointOf): Promise<OpenTokenE
     keepAliveTimeout: slowMilliseconds,
     connectionsCheckingInterval: 1000,
   });
-  server.maxConnections = connectionsAtOnce;
+  const strangers = letFewStrangersWait(server);
   server.on('request', (call, response) => {
     answer(call, response).catch((error: unknown) => {
       of.warn({ what: `a token for ${of.request.platform} could not be given: ${(error as Error).message}` });
@@ -86,6 +88,22 @@ export async function openTokenEndpoint(of: TokenEndpointOf): Promise<OpenTokenE
       await refusals.close();
     },
   };
+}
+
+/**
+ * Other users of the machine can open connections, and must not keep the command out with them: when there are too many,
+ * the oldest that has not shown the bearer goes. Gives those that have not.
+ */
+function letFewStrangersWait(server: Server): Set<Socket> {
+  const strangers = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    strangers.add(socket.once('close', () => strangers.delete(socket)));
+    if (strangers.size <= strangersAtOnce) return;
+    const [oldest] = strangers;
+    strangers.delete(oldest!);
+    oldest!.destroy();
+  });
+  return strangers;
 }
 
 interface Refusal {
