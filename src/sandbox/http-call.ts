@@ -67,10 +67,14 @@ export function splitOnce(text: string, separator: string): [string, string] {
 const longestHeader = 6_000;
 
 /**
- * The value of `x-hallpass-reasons`, which no real platform sends: why a stand-in refused, in sentences (base64url of a
- * JSON array), for clients that know that they talk to one.
+ * A header that no real platform sends, for clients that know that they talk to a stand-in: why it refused, in sentences
+ * (base64url of a JSON array). None without reasons.
  */
-export function reasonsHeader(reasons: readonly string[]): string {
+export function reasonsHeader(reasons: readonly string[]): Readonly<Record<string, string>> {
+  return reasons.length === 0 ? {} : { 'x-hallpass-reasons': encodedReasons(reasons) };
+}
+
+function encodedReasons(reasons: readonly string[]): string {
   for (let count = reasons.length; count > 0; count -= 1) {
     const text = Buffer.from(JSON.stringify(reasons.slice(0, count))).toString('base64url');
     if (text.length <= longestHeader) return text;

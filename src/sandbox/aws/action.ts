@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../domain/json.ts';
 import type { AwsConfig } from './config.ts';
 import type { IssuerKeys } from '../relying-party/issuer-keys.ts';
-import type { SandboxLogLine } from '../log.ts';
+import type { Note } from '../logged-answer.ts';
 import type { HttpCall } from '../http-call.ts';
 import type { ParameterStore } from './parameter-store.ts';
 import type { Session, Sessions } from './sessions.ts';
@@ -17,11 +17,6 @@ export interface AwsAccount {
   /** Keys of a configured provider, by its URL. */
   readonly keysOf: (url: string) => IssuerKeys;
 }
-
-/** What a handler adds to the request's log line as it learns it, so that refusals have it too. */
-export type Note = (
-  facts: Partial<Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>>,
-) => void;
 
 /** Whose signature a call bears, and for which Region it was made. */
 export interface Caller {

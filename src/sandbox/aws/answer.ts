@@ -41,7 +41,7 @@ export function refusalAnswer(
 ): Answer {
   const headers = {
     'x-amzn-requestid': requestId,
-    ...(refusal.reasons.length > 0 && { 'x-hallpass-reasons': reasonsHeader(refusal.reasons) }),
+    ...reasonsHeader(refusal.reasons),
   };
   if (protocol === 'json') {
     return {

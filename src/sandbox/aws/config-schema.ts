@@ -1,14 +1,10 @@
 import { z } from 'zod';
 import { fetchFrom, issuerUrl } from '../issuer-schema.ts';
+import { keyRefetchSeconds, latencyMilliseconds, nativeDocument, port, seconds } from '../part-schema.ts';
 
-const seconds = (least: number, most: number) => z.int().min(least).max(most);
-
-const policyDocument = z
-  .union(
-    [z.string().min(1), z.record(z.string(), z.json())],
-    'must be a policy document, its JSON as text, or a file with it',
-  )
-  .describe('a native IAM policy document, its JSON as text, or the path of a file with it');
+const policyDocument = nativeDocument('must be a policy document, its JSON as text, or a file with it').describe(
+  'a native IAM policy document, its JSON as text, or the path of a file with it',
+);
 
 const tags = z.record(z.string().min(1).max(128), z.string().max(256));
 
@@ -37,7 +33,7 @@ const role = z.strictObject({
 
 /** The part `aws` of a sandbox configuration: one table of what may be set, also the source of its JSON Schema. */
 export const awsSchema = z.strictObject({
-  port: z.int().min(0).max(65_535).default(0).describe('port on 127.0.0.1; 0 picks a free one'),
+  port,
   account: z
     .union([z.string(), z.number().transform((value) => String(value))])
     .pipe(z.string().regex(/^\d{12}$/, 'must be 12 digits; put them in quotes when they start with 0'))
@@ -59,9 +55,7 @@ export const awsSchema = z.strictObject({
   key_cache_seconds: seconds(0, 86_400)
     .default(300)
     .describe("how long an issuer's keys are kept; AWS does not publish its own"),
-  key_refetch_seconds: seconds(0, 3600)
-    .default(10)
-    .describe('on an unknown key id keys are read again, but not within this time of the last reading'),
+  key_refetch_seconds: keyRefetchSeconds,
   providers: z
     .array(provider)
     .max(100)
@@ -72,13 +66,9 @@ export const awsSchema = z.strictObject({
     .record(z.string().regex(/^[\w./-]{1,1011}$/, 'is not a parameter name'), z.string().min(1).max(4096))
     .default({})
     .describe('SSM parameters that exist from the start: name and String value'),
-  latency_milliseconds: z
-    .record(
-      z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/, 'must be an action, such as ssm:PutParameter'),
-      z.int().min(0).max(60_000),
-    )
-    .default({})
-    .describe('how long an action takes, by its name: makes an apply long enough to test renewal'),
+  latency_milliseconds: latencyMilliseconds(
+    z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/, 'must be an action, such as ssm:PutParameter'),
+  ),
 });
 
 export type AwsSchema = z.infer<typeof awsSchema>;

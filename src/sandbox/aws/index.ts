@@ -1,5 +1,4 @@
-import { SettingsError } from '../../domain/errors.ts';
-import { nearest } from '../../domain/nearest.ts';
+import { refuseUnknownActions } from '../latency.ts';
 import { openIssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
 import type { AwsAccount } from './action.ts';
@@ -19,7 +18,7 @@ export const awsStandIn: StandInKind<AwsSchema, AwsConfig> = {
 };
 
 function openAws(config: AwsConfig, world: StandInWorld): StandIn {
-  requireKnownActions(Object.keys(config.latency_milliseconds));
+  refuseUnknownActions('aws', config.latency_milliseconds, knownActions);
   const account = openAccount(config, world);
   const { roles, session_seconds: sessionSeconds } = config;
   return {
@@ -42,18 +41,6 @@ function openAws(config: AwsConfig, world: StandInWorld): StandIn {
       AWS_EC2_METADATA_DISABLED: 'true',
     }),
   };
-}
-
-/** A misspelt action would be a latency that never comes. */
-function requireKnownActions(actions: readonly string[]): void {
-  const unknown = actions.find((action) => !knownActions.includes(action));
-  if (unknown === undefined) return;
-  const close = nearest(unknown, knownActions);
-  throw new SettingsError({
-    what: `${unknown} is not an action of the stand-in`,
-    where: 'aws.latency_milliseconds',
-    mend: close ? `did you mean ${close}?` : `it has ${knownActions.join(', ')}`,
-  });
 }
 
 function openAccount(config: AwsConfig, { fetch, now }: StandInWorld): AwsAccount {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
-import type { SandboxLogLine } from '../log.ts';
-import type { AwsAccount, Note } from './action.ts';
 import type { Answer, HttpCall } from '../http-call.ts';
+import { delay } from '../latency.ts';
+import { loggedAnswer, type Note } from '../logged-answer.ts';
+import type { StandInWorld } from '../stand-in.ts';
+import type { AwsAccount } from './action.ts';
 import { jsonAnswer, queryAnswer, refusalAnswer } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import { operationOf, queryParameters, type Operation } from './call.ts';
@@ -17,50 +18,30 @@ export const knownActions: readonly string[] = [
   ...Object.keys(ssmActions).map((name) => `ssm:${name}`),
 ];
 
-/** What a request is told with in the log, while it is learned. */
-type Facts = Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>;
-
-/** Answers one request as AWS would, and says what became of it. Nothing that a caller sends makes it throw. */
+/** Answers one request as AWS would. */
 export async function answerCall(
   call: HttpCall | null,
   account: AwsAccount,
-  log: (line: SandboxLogLine) => void,
+  log: StandInWorld['log'],
 ): Promise<Answer> {
   const requestId = randomUUID();
   const operation: Operation = call === null ? { protocol: 'query', service: null, name: null } : operationOf(call);
-  const facts: { -readonly [Key in keyof Facts]: Facts[Key] } = {
-    role: null,
-    principal: null,
-    resource: null,
-    checks: [],
-    expires_at: null,
-  };
-  const note: Note = (more) => void Object.assign(facts, more);
-  const line = (answer: Answer, refusal: AwsRefusal | null): SandboxLogLine => ({
-    at: account.now().toISOString(),
-    request_id: requestId,
-    platform: 'aws',
-    action: actionName(operation, call),
-    ...facts,
-    outcome: refusal === null ? 'ok' : 'refused',
-    status: answer.status,
-    code: refusal?.code ?? null,
-    message: refusal?.message ?? null,
-    reasons: refusal?.reasons ?? [],
-    checks: refusal !== null && refusal.checks.length > 0 ? refusal.checks : facts.checks,
-  });
-  try {
-    if (call === null)
-      throw new AwsRefusal('RequestEntityTooLarge', 413, 'The request is larger than the stand-in takes.');
-    const answer = await perform(call, operation, account, note, requestId);
-    log(line(answer, null));
-    return answer;
-  } catch (error) {
-    const refusal = error instanceof AwsRefusal ? error : internalFailure(error);
-    const answer = refusalAnswer(refusal, operation.protocol, operation.service, requestId);
-    log(line(answer, refusal));
-    return answer;
-  }
+  return loggedAnswer(
+    {
+      platform: 'aws',
+      requestId,
+      action: actionName(operation, call),
+      async perform(note) {
+        if (call === null)
+          throw new AwsRefusal('RequestEntityTooLarge', 413, 'The request is larger than the stand-in takes.');
+        return perform(call, operation, account, note, requestId);
+      },
+      refusals: AwsRefusal,
+      failure: (reason) => new AwsRefusal('InternalFailure', 500, 'The stand-in failed.', { reasons: [reason] }),
+      refuse: (refusal) => refusalAnswer(refusal, operation.protocol, operation.service, requestId),
+    },
+    { now: account.now, log },
+  );
 }
 
 async function perform(
@@ -75,13 +56,13 @@ async function perform(
     const parameters = queryParameters(call);
     const unsigned = own(unsignedStsActions, name);
     if (unsigned) {
-      await latency(account, service, name);
+      await delay(account.config.latency_milliseconds, `${service}:${name}`);
       return queryAnswer(name, await unsigned({ call, parameters, note }, account), requestId);
     }
     const signed = own(stsActions, name);
     if (signed) {
       const caller = identify(call, service, operation, account, note);
-      await latency(account, service, name);
+      await delay(account.config.latency_milliseconds, `${service}:${name}`);
       return queryAnswer(name, signed({ call, parameters, caller, note }, account), requestId);
     }
   }
@@ -89,7 +70,7 @@ async function perform(
     const handler = own(ssmActions, name);
     if (handler) {
       const caller = identify(call, service, operation, account, note);
-      await latency(account, service, name);
+      await delay(account.config.latency_milliseconds, `${service}:${name}`);
       return jsonAnswer(handler({ call, parameters: jsonParameters(call), caller, note }, account), requestId);
     }
   }
@@ -111,11 +92,6 @@ function identify(
 /** Only a table's own entries: `constructor` is no action. */
 function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
-}
-
-async function latency(account: AwsAccount, service: string, name: string): Promise<void> {
-  const milliseconds = own(account.config.latency_milliseconds, `${service}:${name}`);
-  if (milliseconds !== undefined) await sleep(milliseconds);
 }
 
 function jsonParameters(call: HttpCall): JsonObject {
@@ -148,14 +124,6 @@ function unknownOperation({ protocol, service, name }: Operation, call: HttpCall
     `Could not find operation ${name ?? `${call.method} request to ${service}`} for version ${version}`,
     { reasons: [reason] },
   );
-}
-
-/** A fault of the stand-in itself; only its kind is told, since its words may quote anything. */
-function internalFailure(error: unknown): AwsRefusal {
-  const kind = error instanceof Error ? error.name : typeof error;
-  return new AwsRefusal('InternalFailure', 500, 'The stand-in failed; this is a fault of Hallpass.', {
-    reasons: [`the stand-in failed with ${kind}`],
-  });
 }
 
 /** The call's name for the log, printable and short whatever was sent. */

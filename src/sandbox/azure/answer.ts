@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../domain/json.ts';
 import { reasonsHeader, type Answer } from '../http-call.ts';
-import { EntraRefusal, type Refusal } from './refusal.ts';
+import { EntraRefusal, type AzureRefusal } from './refusal.ts';
 
 /** Ids that Microsoft's services give to a request. */
 export interface RequestIds {
@@ -22,13 +22,13 @@ export function jsonAnswer(body: JsonObject | null, ids: RequestIds, status = 20
  * A refusal as the service says it, with a header that Microsoft does not send: why, in sentences (base64url of a JSON
  * array), for clients that know that they talk to a stand-in.
  */
-export function refusalAnswer(refusal: Refusal, ids: RequestIds, at: Date): Answer {
+export function refusalAnswer(refusal: AzureRefusal, ids: RequestIds, at: Date): Answer {
   return {
     status: refusal.status,
     headers: {
       ...headers(ids),
       ...(refusal.status === 401 && !(refusal instanceof EntraRefusal) && { 'www-authenticate': challenge(refusal) }),
-      ...(refusal.reasons.length > 0 && { 'x-hallpass-reasons': reasonsHeader(refusal.reasons) }),
+      ...reasonsHeader(refusal.reasons),
     },
     body: JSON.stringify(refusal instanceof EntraRefusal ? entraBody(refusal, ids, at) : resourceBody(refusal)),
   };
@@ -59,10 +59,10 @@ function entraBody({ code, oauth, message }: EntraRefusal, ids: RequestIds, at: 
   };
 }
 
-function resourceBody({ code, message }: Refusal): JsonObject {
+function resourceBody({ code, message }: AzureRefusal): JsonObject {
   return { error: { code, message } };
 }
 
-function challenge({ message }: Refusal): string {
+function challenge({ message }: AzureRefusal): string {
   return `Bearer authorization_uri="https://login.microsoftonline.com/common", error="invalid_token", error_description="${message.replace(/[^\x20-\x7e]|["\\]/g, "'")}"`;
 }

@@ -4,7 +4,8 @@ import { parseToken, type ParsedToken } from '../relying-party/parse-token.ts';
 import { readHeader, signatureHolds } from '../relying-party/verify-signature.ts';
 import type { AzureApplication } from './config.ts';
 import { EntraRefusal } from './refusal.ts';
-import type { Note, Tenant } from './tenant.ts';
+import type { Note } from '../logged-answer.ts';
+import type { Tenant } from './tenant.ts';
 
 /**
  * Puts an assertion before an application's federated credentials; the decision is that of `platforms/azure`, so that the

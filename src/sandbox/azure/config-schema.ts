@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { isGuid } from '../../platforms/azure/configure.ts';
 import { fetchFrom, issuerUrl } from '../issuer-schema.ts';
-
-const seconds = (least: number, most: number) => z.int().min(least).max(most);
+import { keyRefetchSeconds, latencyMilliseconds, port, seconds } from '../part-schema.ts';
 
 const guid = z
   .string()
@@ -36,7 +35,7 @@ const issuer = z.strictObject({
 
 /** The part `azure` of a sandbox configuration: one table of what may be set, also the source of its JSON Schema. */
 export const azureSchema = z.strictObject({
-  port: z.int().min(0).max(65_535).default(0).describe('port on 127.0.0.1; 0 picks a free one'),
+  port,
   tenant: guid.default('99999999-8888-4777-8666-555555555555').describe('id of the tenant that the stand-in plays'),
   subscription: guid.default('11112222-3333-4444-8555-666677778888').describe('id of its only subscription'),
   applications: z.array(application).max(100).default([]),
@@ -61,16 +60,10 @@ export const azureSchema = z.strictObject({
   key_cache_seconds: seconds(0, 86_400)
     .default(300)
     .describe("how long an issuer's keys are kept; at Entra it may be half an hour and more"),
-  key_refetch_seconds: seconds(0, 3600)
-    .default(10)
-    .describe('on an unknown key id keys are read again, but not within this time of the last reading'),
-  latency_milliseconds: z
-    .record(
-      z.string().regex(/^[a-z]+:[A-Za-z./]+$/, 'must be an action, such as entra:token'),
-      z.int().min(0).max(60_000),
-    )
-    .default({})
-    .describe('how long an action takes, by its name: makes an apply long enough to test refreshes'),
+  key_refetch_seconds: keyRefetchSeconds,
+  latency_milliseconds: latencyMilliseconds(
+    z.string().regex(/^[a-z]+:[A-Za-z./]+$/, 'must be an action, such as entra:token'),
+  ),
 });
 
 export type AzureSchema = z.infer<typeof azureSchema>;

@@ -1,5 +1,4 @@
-import { SettingsError } from '../../domain/errors.ts';
-import { nearest } from '../../domain/nearest.ts';
+import { refuseUnknownActions } from '../latency.ts';
 import { openIssuerKeys, type IssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
 import { openAccessTokens } from './access-tokens.ts';
@@ -20,7 +19,7 @@ export const azureStandIn: StandInKind<AzureSchema, AzureConfig> = {
 };
 
 function openAzure(config: AzureConfig, world: StandInWorld): StandIn {
-  requireKnownActions(Object.keys(config.latency_milliseconds));
+  refuseUnknownActions('azure', config.latency_milliseconds, knownActions);
   const tenant = openTenant(config, world);
   const { applications, token_seconds: tokenSeconds } = config;
   return {
@@ -44,18 +43,6 @@ function openAzure(config: AzureConfig, world: StandInWorld): StandIn {
       ...(bundleFile !== null && { SSL_CERT_FILE: bundleFile, REQUESTS_CA_BUNDLE: bundleFile }),
     }),
   };
-}
-
-/** A misspelt action would be a latency that never comes. */
-function requireKnownActions(actions: readonly string[]): void {
-  const unknown = actions.find((action) => !knownActions.includes(action));
-  if (unknown === undefined) return;
-  const close = nearest(unknown, knownActions);
-  throw new SettingsError({
-    what: `${unknown} is not an action of the stand-in`,
-    where: 'azure.latency_milliseconds',
-    mend: close ? `did you mean ${close}?` : `it has ${knownActions.join(', ')}`,
-  });
 }
 
 function openTenant(config: AzureConfig, { fetch, now }: StandInWorld): Tenant {

@@ -1,66 +1,43 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isGuid } from '../../platforms/azure/configure.ts';
 import { header, type Answer, type HttpCall } from '../http-call.ts';
-import type { SandboxLogLine } from '../log.ts';
+import { delay } from '../latency.ts';
+import { loggedAnswer } from '../logged-answer.ts';
+import type { StandInWorld } from '../stand-in.ts';
 import { jsonAnswer, refusalAnswer, type RequestIds } from './answer.ts';
-import { EntraRefusal, ResourceRefusal, type Refusal } from './refusal.ts';
+import { AzureRefusal, EntraRefusal, ResourceRefusal } from './refusal.ts';
 import { graphPath } from './resources.ts';
 import { routes, type Route } from './routes.ts';
-import type { Note, Tenant } from './tenant.ts';
+import type { Tenant } from './tenant.ts';
 
 /** Every action that the stand-in has. */
 export const knownActions: readonly string[] = routes.map(({ action }) => action);
 
-/** What a request is told with in the log, while it is learned. */
-type Facts = Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>;
-
-/** Answers one request as Microsoft's services would, and says what became of it. Nothing that a caller sends makes it throw. */
-export async function answerCall(
-  call: HttpCall | null,
-  tenant: Tenant,
-  log: (line: SandboxLogLine) => void,
-): Promise<Answer> {
-  const at = tenant.now();
+/** Answers one request as Microsoft's services would. */
+export async function answerCall(call: HttpCall | null, tenant: Tenant, log: StandInWorld['log']): Promise<Answer> {
   const ids: RequestIds = { request: randomUUID(), correlation: correlationOf(call) };
   const found = call === null ? null : routeOf(call);
-  const facts: { -readonly [Key in keyof Facts]: Facts[Key] } = {
-    role: null,
-    principal: null,
-    resource: null,
-    checks: [],
-    expires_at: null,
-  };
-  const note: Note = (more) => void Object.assign(facts, more);
-  const line = (answer: Answer, refusal: Refusal | null): SandboxLogLine => ({
-    at: at.toISOString(),
-    request_id: ids.request,
-    platform: 'azure',
-    action: found?.route.action ?? unknownAction(call),
-    ...facts,
-    outcome: refusal === null ? 'ok' : 'refused',
-    status: answer.status,
-    code: refusal?.code ?? null,
-    message: refusal?.message ?? null,
-    reasons: refusal?.reasons ?? [],
-    checks: refusal !== null && refusal.checks.length > 0 ? refusal.checks : facts.checks,
-  });
-  try {
-    if (call === null)
-      throw new ResourceRefusal('RequestContentTooLarge', 413, 'The request is larger than the stand-in takes.');
-    if (found === null) throw nothingThere(call);
-    const { latency_milliseconds: latencies } = tenant.config;
-    await sleep(latencies[found.route.action] ?? 0);
-    const { status, body } = await found.route.answer({ call, base: baseOf(call), note }, tenant, found.path);
-    const answer = jsonAnswer(body, ids, status);
-    log(line(answer, null));
-    return answer;
-  } catch (error) {
-    const refusal = error instanceof EntraRefusal || error instanceof ResourceRefusal ? error : internalFailure(error);
-    const answer = refusalAnswer(refusal, ids, at);
-    log(line(answer, refusal));
-    return answer;
-  }
+  return loggedAnswer<AzureRefusal>(
+    {
+      platform: 'azure',
+      requestId: ids.request,
+      action: found?.route.action ?? unknownAction(call),
+      async perform(note) {
+        if (call === null)
+          throw new ResourceRefusal('RequestContentTooLarge', 413, 'The request is larger than the stand-in takes.');
+        if (found === null) throw nothingThere(call);
+        const { route, path } = found;
+        await delay(tenant.config.latency_milliseconds, route.action);
+        const { status, body } = await route.answer({ call, base: baseOf(call), note }, tenant, path);
+        return jsonAnswer(body, ids, status);
+      },
+      refusals: AzureRefusal,
+      failure: (reason) =>
+        new ResourceRefusal('InternalServerError', 500, 'The stand-in failed.', { reasons: [reason] }),
+      refuse: (refusal) => refusalAnswer(refusal, ids, tenant.now()),
+    },
+    { now: tenant.now, log },
+  );
 }
 
 function routeOf(call: HttpCall): { readonly route: Route; readonly path: readonly string[] } | null {
@@ -92,7 +69,7 @@ function correlationOf(call: HttpCall | null): string {
 }
 
 /** Each service has its own words for what it does not have. */
-function nothingThere(call: HttpCall): Refusal {
+function nothingThere(call: HttpCall): AzureRefusal {
   const reasons = [`the stand-in knows ${knownActions.join(', ')}`];
   const path = call.path.slice(0, 200);
   if (call.method !== 'POST' && /\/oauth2\//.test(call.path)) {
@@ -114,14 +91,6 @@ function nothingThere(call: HttpCall): Refusal {
     `No resource was found for ${call.method.slice(0, 20)} ${path}.`,
     { reasons },
   );
-}
-
-/** A fault of the stand-in itself; only its kind is told, since its words may quote anything. */
-function internalFailure(error: unknown): Refusal {
-  const kind = error instanceof Error ? error.name : typeof error;
-  return new ResourceRefusal('InternalServerError', 500, 'The stand-in failed; this is a fault of Hallpass.', {
-    reasons: [`the stand-in failed with ${kind}`],
-  });
 }
 
 /** For the log, printable and short whatever was sent. */

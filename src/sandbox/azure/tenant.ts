@@ -1,4 +1,4 @@
-import type { SandboxLogLine } from '../log.ts';
+import type { Note } from '../logged-answer.ts';
 import type { HttpCall } from '../http-call.ts';
 import type { IssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { AccessTokens } from './access-tokens.ts';
@@ -14,11 +14,6 @@ export interface Tenant {
   /** Only issuers that a federated credential names are ever read. */
   keysOf(issuer: string): IssuerKeys;
 }
-
-/** Adds to what the log tells of a request. */
-export type Note = (
-  more: Partial<Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>>,
-) => void;
 
 /** One request, with where the caller believes to be. */
 export interface TenantCall {

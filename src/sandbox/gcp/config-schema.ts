@@ -1,24 +1,15 @@
 import { z } from 'zod';
 import { fetchFrom } from '../issuer-schema.ts';
+import { keyRefetchSeconds, latencyMilliseconds, nativeDocument, port, seconds } from '../part-schema.ts';
 
-const seconds = (least: number, most: number) => z.int().min(least).max(most);
-
-const policyDocument = z
-  .union(
-    [z.string().min(1), z.record(z.string(), z.json())],
-    'must be an IAM policy, its JSON as text, or a file with it',
-  )
-  .describe('an IAM policy as get-iam-policy --format=json prints it, its JSON as text, or the path of a file with it');
+const policyDocument = nativeDocument('must be an IAM policy, its JSON as text, or a file with it').describe(
+  'an IAM policy as get-iam-policy --format=json prints it, its JSON as text, or the path of a file with it',
+);
 
 const provider = z.strictObject({
-  provider: z
-    .union(
-      [z.string().min(1), z.record(z.string(), z.json())],
-      'must be a workload identity pool provider, its JSON as text, or a file with it',
-    )
-    .describe(
-      'the provider as "gcloud iam workload-identity-pools providers describe --format=json" prints it, its JSON as text, or the path of a file with it',
-    ),
+  provider: nativeDocument('must be a workload identity pool provider, its JSON as text, or a file with it').describe(
+    'the provider as "gcloud iam workload-identity-pools providers describe --format=json" prints it, its JSON as text, or the path of a file with it',
+  ),
   fetch_from: fetchFrom,
 });
 
@@ -27,7 +18,7 @@ const secretValue = z.string().min(1).max(65_536);
 
 /** The part `gcp` of a sandbox configuration: one table of what may be set, also the source of its JSON Schema. */
 export const gcpSchema = z.strictObject({
-  port: z.int().min(0).max(65_535).default(0).describe('port on 127.0.0.1; 0 picks a free one'),
+  port,
   project: z
     .strictObject({
       id: z
@@ -50,9 +41,7 @@ export const gcpSchema = z.strictObject({
   key_cache_seconds: seconds(0, 86_400)
     .default(300)
     .describe("how long an issuer's keys are kept; Google does not publish its own"),
-  key_refetch_seconds: seconds(0, 3600)
-    .default(10)
-    .describe('on an unknown key id keys are read again, but not within this time of the last reading'),
+  key_refetch_seconds: keyRefetchSeconds,
   providers: z
     .array(provider)
     .max(200)
@@ -76,13 +65,9 @@ export const gcpSchema = z.strictObject({
     )
     .default({})
     .describe('secrets that exist from the start: name and value, or value and iam_policy'),
-  latency_milliseconds: z
-    .record(
-      z.string().regex(/^[a-z]+:[A-Za-z.]+$/, 'must be an action, such as secretmanager:versions.access'),
-      z.int().min(0).max(60_000),
-    )
-    .default({})
-    .describe('how long an action takes, by its name: makes an apply long enough to test renewal'),
+  latency_milliseconds: latencyMilliseconds(
+    z.string().regex(/^[a-z]+:[A-Za-z.]+$/, 'must be an action, such as secretmanager:versions.access'),
+  ),
 });
 
 export type GcpSchema = z.infer<typeof gcpSchema>;

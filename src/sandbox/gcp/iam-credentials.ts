@@ -5,7 +5,8 @@ import type { TokenFacts } from './access-tokens.ts';
 import { authenticate } from './authenticate.ts';
 import { jsonBody } from './json-body.ts';
 import type { GcpProject, MethodCall } from './project.ts';
-import { apiRefusal, errorInfo, type GcpRefusal, type RefusalDetail } from './refusal.ts';
+import type { RefusalDetail } from '../refusal.ts';
+import { apiRefusal, errorInfo, type GcpRefusal } from './refusal.ts';
 
 const longestSeconds = 3600;
 const tokenCreator = 'roles/iam.serviceAccountTokenCreator';

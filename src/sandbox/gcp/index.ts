@@ -1,6 +1,5 @@
-import { SettingsError } from '../../domain/errors.ts';
-import { nearest } from '../../domain/nearest.ts';
 import { Secret } from '../../domain/secret.ts';
+import { refuseUnknownActions } from '../latency.ts';
 import { openIssuerKeys, openUploadedKeys, type IssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
 import { openAccessTokens } from './access-tokens.ts';
@@ -21,7 +20,11 @@ export const gcpStandIn: StandInKind<GcpSchema, GcpConfig> = {
 };
 
 function openGcp(config: GcpConfig, world: StandInWorld): StandIn {
-  requireKnownActions(Object.keys(config.latency_milliseconds));
+  refuseUnknownActions(
+    'gcp',
+    config.latency_milliseconds,
+    methods.map(({ action }) => action),
+  );
   const project = openProject(config, world);
   const { project: played, providers, serviceAccounts, token_seconds: seconds } = config;
   return {
@@ -44,19 +47,6 @@ function openGcp(config: GcpConfig, world: StandInWorld): StandIn {
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** A misspelt action would be a latency that never comes. */
-function requireKnownActions(actions: readonly string[]): void {
-  const known = methods.map(({ action }) => action);
-  const unknown = actions.find((action) => !known.includes(action));
-  if (unknown === undefined) return;
-  const close = nearest(unknown, known);
-  throw new SettingsError({
-    what: `${unknown} is not an action of the stand-in`,
-    where: 'gcp.latency_milliseconds',
-    mend: close ? `did you mean ${close}?` : `it has ${known.join(', ')}`,
-  });
 }
 
 function openProject(config: GcpConfig, world: StandInWorld): GcpProject {

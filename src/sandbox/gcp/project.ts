@@ -1,4 +1,4 @@
-import type { SandboxLogLine } from '../log.ts';
+import type { Note } from '../logged-answer.ts';
 import type { HttpCall } from '../http-call.ts';
 import type { IssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { AccessTokens } from './access-tokens.ts';
@@ -14,11 +14,6 @@ export interface GcpProject {
   /** Keys of a configured provider's issuer, by the provider's name. */
   readonly keysOf: (providerName: string) => IssuerKeys;
 }
-
-/** What a handler adds to the request's log line as it learns it, so that refusals have it too. */
-export type Note = (
-  facts: Partial<Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>>,
-) => void;
 
 /** One call of a method that was found by its path. */
 export interface MethodCall {

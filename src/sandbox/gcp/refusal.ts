@@ -1,50 +1,34 @@
 import type { Json, JsonObject } from '../../domain/json.ts';
-import type { Check } from '../../domain/trust.ts';
+import { StandInRefusal, type RefusalDetail } from '../refusal.ts';
 
-/** What the log and a later explanation should know of a refusal beside Google's own words. */
-export interface RefusalDetail {
-  /** One sentence for each failed check, with both values. */
-  readonly reasons?: readonly string[];
-  readonly checks?: readonly Check[];
+/** What Google says with a refusal beside code and message. */
+export interface GcpRefusalDetail extends RefusalDetail {
   /** `error.details` of Google's APIs; the security token service has none. */
   readonly details?: readonly JsonObject[];
   /** Header `WWW-Authenticate`. */
   readonly challenge?: string;
 }
 
-/**
- * A refusal as Google words it. Handlers throw it; the server turns it into an answer. Its message goes over the wire and
- * into the log, so it never holds a token or a secret.
- */
-export class GcpRefusal extends Error {
-  readonly status: number;
-  /** `invalid_grant`, … of the security token service; `PERMISSION_DENIED`, … of the APIs. */
-  readonly code: string;
+/** A refusal as Google words it: `invalid_grant`, … of the security token service; `PERMISSION_DENIED`, … of the APIs. */
+export class GcpRefusal extends StandInRefusal {
   readonly body: Json;
-  readonly reasons: readonly string[];
-  readonly checks: readonly Check[];
   readonly challenge: string | null;
 
-  constructor(status: number, code: string, message: string, body: Json, detail: RefusalDetail = {}) {
-    super(message);
-    this.name = new.target.name;
-    this.status = status;
-    this.code = code;
+  constructor(status: number, code: string, message: string, body: Json, detail: GcpRefusalDetail = {}) {
+    super(code, status, message, { ...detail, reasons: (detail.reasons ?? []).map(withoutTokens) });
     this.body = body;
-    this.reasons = (detail.reasons ?? []).map(withoutTokens);
-    this.checks = detail.checks ?? [];
     this.challenge = detail.challenge ?? null;
   }
 }
 
 /** A refusal of the security token service (RFC 6749 section 5.2): `{"error", "error_description"}`. */
-export function oauthRefusal(status: number, error: string, text: string, detail?: RefusalDetail): GcpRefusal {
+export function oauthRefusal(status: number, error: string, text: string, detail?: GcpRefusalDetail): GcpRefusal {
   const description = withoutTokens(text);
   return new GcpRefusal(status, error, description, { error, error_description: description }, detail);
 }
 
 /** A refusal of Google's other APIs: `{"error": {"code", "message", "status", "details"}}` (google.rpc.Status). */
-export function apiRefusal(code: ApiCode, text: string, detail: RefusalDetail = {}): GcpRefusal {
+export function apiRefusal(code: ApiCode, text: string, detail: GcpRefusalDetail = {}): GcpRefusal {
   const message = withoutTokens(text);
   const status = apiStatuses[code];
   const details = detail.details ?? [];
@@ -81,7 +65,7 @@ export function errorInfo(reason: string, domain: string, metadata: Readonly<Rec
 }
 
 /** A permission that the caller lacks, in the words of IAM, which do not tell whether the thing is there. */
-export function permissionDenied(permission: string, resource: string, detail: RefusalDetail): GcpRefusal {
+export function permissionDenied(permission: string, resource: string, detail: GcpRefusalDetail): GcpRefusal {
   return apiRefusal(
     'PERMISSION_DENIED',
     `Permission '${permission}' denied for resource '${resource}' (or it may not exist).`,

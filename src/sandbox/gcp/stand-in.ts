@@ -1,62 +1,48 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json } from '../../domain/json.ts';
 import { header, reasonsHeader, type Answer, type HttpCall } from '../http-call.ts';
-import type { SandboxLogLine } from '../log.ts';
+import { delay } from '../latency.ts';
+import { loggedAnswer, type Note } from '../logged-answer.ts';
+import type { StandInWorld } from '../stand-in.ts';
 import { methods, type Method } from './methods.ts';
-import type { GcpProject, Note } from './project.ts';
+import type { GcpProject } from './project.ts';
 import { apiRefusal, GcpRefusal, withoutTokens } from './refusal.ts';
 
-/** What a request is told with in the log, while it is learned. */
-type Facts = Pick<SandboxLogLine, 'role' | 'principal' | 'resource' | 'checks' | 'expires_at'>;
-
-/** Answers one request as Google would, and says what became of it. Nothing that a caller sends makes it throw. */
+/** Answers one request as Google would. */
 export async function answerCall(
   call: HttpCall | null,
   project: GcpProject,
-  log: (line: SandboxLogLine) => void,
+  log: StandInWorld['log'],
 ): Promise<Answer> {
-  const requestId = randomUUID();
-  const facts: { -readonly [Key in keyof Facts]: Facts[Key] } = {
-    role: null,
-    principal: null,
-    resource: null,
-    checks: [],
-    expires_at: null,
-  };
   const found = call === null ? null : findMethod(call);
-  const line = (answer: Answer, refusal: GcpRefusal | null): SandboxLogLine => ({
-    at: project.now().toISOString(),
-    request_id: requestId,
-    platform: 'gcp',
-    action:
-      found?.method.action ?? (call === null ? 'unknown' : withoutTokens(`${call.method} ${call.path}`).slice(0, 200)),
-    ...facts,
-    outcome: refusal === null ? 'ok' : 'refused',
-    status: answer.status,
-    code: refusal?.code ?? null,
-    message: refusal?.message ?? null,
-    reasons: refusal?.reasons ?? [],
-    checks: refusal !== null && refusal.checks.length > 0 ? refusal.checks : facts.checks,
-  });
-  try {
-    if (call === null) throw apiRefusal('INVALID_ARGUMENT', 'Request payload size exceeds the limit: 1048576 bytes.');
-    if (found === null) throw unknownMethod(call);
-    const note: Note = ({ role, principal, resource, ...more }) => {
-      const named = Object.entries({ role, principal, resource }).filter(([, value]) => typeof value === 'string');
-      Object.assign(facts, more, Object.fromEntries(named.map(([name, value]) => [name, withoutTokens(value!)])));
-    };
-    const milliseconds = project.config.latency_milliseconds[found.method.action];
-    if (milliseconds !== undefined) await sleep(milliseconds);
-    const answer = jsonAnswer(200, await found.method.handle({ call, parts: found.parts, note }, project));
-    log(line(answer, null));
-    return answer;
-  } catch (error) {
-    const refusal = error instanceof GcpRefusal ? error : internalFailure(error);
-    const answer = refusalAnswer(refusal);
-    log(line(answer, refusal));
-    return answer;
-  }
+  const asked = call === null ? 'unknown' : withoutTokens(`${call.method} ${call.path}`).slice(0, 200);
+  return loggedAnswer(
+    {
+      platform: 'gcp',
+      requestId: randomUUID(),
+      action: found?.method.action ?? asked,
+      async perform(note) {
+        if (call === null)
+          throw apiRefusal('INVALID_ARGUMENT', 'Request payload size exceeds the limit: 1048576 bytes.');
+        if (found === null) throw unknownMethod(call);
+        const { method, parts } = found;
+        await delay(project.config.latency_milliseconds, method.action);
+        return jsonAnswer(200, await method.handle({ call, parts, note: withoutTokensIn(note) }, project));
+      },
+      refusals: GcpRefusal,
+      failure: (reason) => apiRefusal('INTERNAL', 'Internal error encountered.', { reasons: [reason] }),
+      refuse: refusalAnswer,
+    },
+    { now: project.now, log },
+  );
+}
+
+/** Names in requests are the caller's own words. */
+function withoutTokensIn(note: Note): Note {
+  return ({ role, principal, resource, ...more }) => {
+    const named = Object.entries({ role, principal, resource }).filter(([, value]) => typeof value === 'string');
+    note({ ...more, ...Object.fromEntries(named.map(([name, value]) => [name, withoutTokens(value!)])) });
+  };
 }
 
 interface FoundMethod {
@@ -104,7 +90,7 @@ function refusalAnswer(refusal: GcpRefusal): Answer {
     headers: {
       ...headers,
       ...(refusal.challenge !== null && { 'www-authenticate': refusal.challenge }),
-      ...(refusal.reasons.length > 0 && { 'x-hallpass-reasons': reasonsHeader(refusal.reasons) }),
+      ...reasonsHeader(refusal.reasons),
     },
     body,
   };
@@ -115,13 +101,5 @@ function unknownMethod(call: HttpCall): GcpRefusal {
     reasons: [
       `the stand-in has no ${call.method} ${call.path}; it knows ${methods.map(({ action }) => action).join(', ')}`,
     ],
-  });
-}
-
-/** A fault of our own; what it says may hold anything, so that only its kind is told. */
-function internalFailure(error: unknown): GcpRefusal {
-  const kind = error instanceof Error ? error.name : typeof error;
-  return apiRefusal('INTERNAL', 'Internal error encountered.', {
-    reasons: [`a fault of the stand-in itself: ${kind}`],
   });
 }

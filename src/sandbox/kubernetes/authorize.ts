@@ -35,7 +35,7 @@ export function requireAccess(asked: RequestInfo, user: User, cluster: Cluster):
     : {};
   throw new KubernetesRefusal(403, 'Forbidden', verdict.error?.message ?? forbidden(asked, user), {
     details,
-    why: user === anonymous ? ['the request has no bearer token'] : verdict.reasons,
+    reasons: user === anonymous ? ['the request has no bearer token'] : verdict.reasons,
     checks: verdict.checks,
   });
 }

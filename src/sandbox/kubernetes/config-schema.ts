@@ -1,16 +1,14 @@
 import { z } from 'zod';
 import { fetchFrom, issuerUrl } from '../issuer-schema.ts';
+import { nativeDocument, port, seconds } from '../part-schema.ts';
 
-const document = z.union(
-  [z.string().min(1), z.record(z.string(), z.json())],
-  'must be a native document, its YAML as text, or a file with it',
-);
+const document = nativeDocument('must be a native document, its YAML as text, or a file with it');
 
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is not the name of a namespace');
 
 /** The part `kubernetes` of a sandbox configuration: one table of what may be set, also the source of its JSON Schema. */
 export const kubernetesSchema = z.strictObject({
-  port: z.int().min(0).max(65_535).default(0).describe('port on loopback; 0 picks a free one'),
+  port,
   authentication: document.describe(
     'whom the API server trusts: an AuthenticationConfiguration (or a document OidcFlags for the older flags), its YAML as text, or the path of a file with it',
   ),
@@ -34,10 +32,7 @@ export const kubernetesSchema = z.strictObject({
     .record(issuerUrl, fetchFrom.unwrap())
     .default({})
     .describe('where discovery and keys of an issuer are really fetched, by its URL'),
-  key_refetch_seconds: z
-    .int()
-    .min(0)
-    .max(86_400)
+  key_refetch_seconds: seconds(0, 86_400)
     .optional()
     .describe(
       'on an unknown key id keys are read again, but not within this time of the last reading; as the API server, it follows max-age of the keys, less 30 s, when absent',

@@ -97,22 +97,24 @@ describe('a JSON patch', () => {
     [{ foo: 'bar' }, ['add'], 400],
     [{ foo: 'bar' }, { op: 'add' }, 400],
     [{ foo: 'bar' }, [{ op: 'replace', path: '', value: [] }], 400],
-  ])('of %j with %j is refused with %i', (object, patch, code) => {
-    expect(() => apply(object as JsonObject, operations, patch)).toThrow(expect.objectContaining({ code }));
+  ])('of %j with %j is refused with %i', (object, patch, status) => {
+    expect(() => apply(object as JsonObject, operations, patch)).toThrow(expect.objectContaining({ status }));
   });
 });
 
 describe('a patch', () => {
   it.each(['application/apply-patch+yaml', 'application/json', '', 'text/plain'])('of type %j is refused', (type) => {
-    expect(() => patched({}, type, '{}')).toThrow(expect.objectContaining({ code: 415 }));
+    expect(() => patched({}, type, '{}')).toThrow(expect.objectContaining({ status: 415 }));
   });
 
   it.each(['', '{', '[]', 'null', '1'])('%j is refused', (body) => {
-    expect(() => patched({}, merge, body)).toThrow(expect.objectContaining({ code: 400 }));
+    expect(() => patched({}, merge, body)).toThrow(expect.objectContaining({ status: 400 }));
   });
 
   it('with directives is refused, wherever they stand', () => {
-    expect(() => apply({}, strategic, { data: { $patch: 'replace' } })).toThrow(expect.objectContaining({ code: 400 }));
+    expect(() => apply({}, strategic, { data: { $patch: 'replace' } })).toThrow(
+      expect.objectContaining({ status: 400 }),
+    );
   });
 
   it('is done or refused, whatever it holds', () => {

@@ -58,6 +58,16 @@ describe('an object in protobuf', () => {
     });
   });
 
+  it('may be what a client wants of a deletion', () => {
+    const preconditions = field(2, Buffer.concat([field(1, 'uid-1'), field(2, '7')]));
+    const bytes = enveloped('v1', 'DeleteOptions', flag(1, 30), preconditions, field(4, 'Background'), field(5, 'All'));
+    expect(readProtobuf(bytes)).toMatchObject({
+      preconditions: { uid: 'uid-1', resourceVersion: '7' },
+      propagationPolicy: 'Background',
+      dryRun: ['All'],
+    });
+  });
+
   it('keeps every entry of any name', () => {
     assert(
       property(dictionary(string(), string()), (data) => {
@@ -86,7 +96,7 @@ describe('an object in protobuf', () => {
     ['a number for a text', enveloped('v1', 'ConfigMap', flag(1, 1))],
     ['a text for a truth value', enveloped('v1', 'ConfigMap', field(4, 'x'))],
   ])('is refused when it is %s', (_, bytes) => {
-    expect(() => readProtobuf(bytes)).toThrow(expect.objectContaining({ code: 400, reason: 'BadRequest' }));
+    expect(() => readProtobuf(bytes)).toThrow(expect.objectContaining({ status: 400, code: 'BadRequest' }));
   });
 
   it('is read or refused, whatever the bytes are', () => {

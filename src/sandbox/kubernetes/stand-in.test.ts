@@ -369,6 +369,17 @@ describe('config maps', () => {
   it('are not stored by a trial', async () => {
     expect((await change(`${maps}?dryRun=All`, { body: configMap('two', {}) })).status).toBe(201);
     expect((await change(`${maps}/two`, {})).status).toBe(404);
+    const trial = { method: 'DELETE', body: { dryRun: ['All'] } };
+    expect((await change(`${maps}/one`, trial)).status).toBe(200);
+    expect((await change(`${maps}/one`, {})).status).toBe(200);
+    expect((await change(`${maps}/one`, { method: 'DELETE', body: { dryRun: ['Some'] } })).status).toBe(422);
+  });
+
+  it('are deleted only by who knows them, where that was asked for', async () => {
+    const { uid } = (await change(`${maps}/one`, {})).body['metadata'] as JsonObject;
+    const deletion = (preconditions: JsonObject) => ({ method: 'DELETE', body: { preconditions } });
+    expect((await change(`${maps}/one`, deletion({ uid: 'another' }))).status).toBe(409);
+    expect((await change(`${maps}/one`, deletion({ uid: uid! }))).status).toBe(200);
   });
 
   it('are found by label and by name', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Check } from '../../domain/trust.ts';
 import { decideKubernetesAccess } from '../../platforms/kubernetes/trust-policy.ts';
 import { header, type Answer, type HttpCall } from '../http-call.ts';
-import type { SandboxLogLine } from '../log.ts';
+import { loggedAnswer, type Note } from '../logged-answer.ts';
+import type { StandInWorld } from '../stand-in.ts';
 import { authenticate, authenticateToken } from './authenticate.ts';
 import { requireAccess } from './authorize.ts';
 import { readBody } from './body.ts';
@@ -12,65 +12,47 @@ import { methodNotAllowed, performOnObjects } from './objects.ts';
 import { requestInfo, type PathRequest, type RequestInfo, type ResourceRequest } from './request-info.ts';
 import { kept } from './resource.ts';
 import { answerReview, reviewKinds } from './reviews.ts';
-import { badRequest, jsonAnswer, KubernetesRefusal, refusalAnswer, textAnswer } from './status.ts';
+import { badRequest, jsonAnswer, KubernetesRefusal, refusalAnswer, textAnswer, UnknownPath } from './status.ts';
 import { wantsTable } from './table.ts';
 import type { User } from './user.ts';
 
-interface Facts {
-  principal: string | null;
-  role: string | null;
-  checks: readonly Check[];
-}
-
-/** Answers one request as an API server would, and says what became of it. Nothing that a caller sends makes it throw. */
-export async function answerCall(
-  call: HttpCall | null,
-  cluster: Cluster,
-  log: (line: SandboxLogLine) => void,
-): Promise<Answer> {
+/** Answers one request as an API server would. */
+export async function answerCall(call: HttpCall | null, cluster: Cluster, log: StandInWorld['log']): Promise<Answer> {
   const auditId = randomUUID();
   const asked = call === null ? null : requestInfo(call);
-  const facts: Facts = { principal: null, role: null, checks: [] };
-  const tell = (answer: Answer, refusal: KubernetesRefusal | null): Answer => {
-    log({
-      at: cluster.now().toISOString(),
-      request_id: auditId,
+  return loggedAnswer(
+    {
       platform: 'kubernetes',
+      requestId: auditId,
       action: actionOf(asked),
-      role: facts.role,
-      principal: facts.principal,
       resource: placeOf(asked),
-      outcome: answer.status < 400 ? 'ok' : 'refused',
-      status: answer.status,
-      code: refusal?.reason ?? (answer.status < 400 ? null : 'NotFound'),
-      message: refusal?.message ?? null,
-      reasons: refusal?.why ?? [],
-      checks: refusal !== null && refusal.checks.length > 0 ? refusal.checks : facts.checks,
-      expires_at: null,
-    });
-    return answer;
-  };
-  try {
-    if (call === null)
-      throw new KubernetesRefusal(413, 'RequestEntityTooLarge', 'Request entity too large: limit is 1048576');
-    if (asked === null) throw badRequest('the path cannot be decoded');
-    return tell(await perform(call, asked, cluster, facts, auditId), null);
-  } catch (error) {
-    const refusal = error instanceof KubernetesRefusal ? error : internalFailure(error);
-    return tell(refusalAnswer(refusal, auditId), refusal);
-  }
+      async perform(note) {
+        if (call === null)
+          throw new KubernetesRefusal(413, 'RequestEntityTooLarge', 'Request entity too large: limit is 1048576');
+        if (asked === null) throw badRequest('the path cannot be decoded');
+        return perform(call, asked, cluster, note, auditId);
+      },
+      refusals: KubernetesRefusal,
+      failure: (reason) =>
+        new KubernetesRefusal(500, 'InternalError', 'Internal error occurred: the stand-in failed', {
+          reasons: [reason],
+        }),
+      refuse: (refusal) => refusalAnswer(refusal, auditId),
+    },
+    { now: cluster.now, log },
+  );
 }
 
 async function perform(
   call: HttpCall,
   asked: RequestInfo,
   cluster: Cluster,
-  facts: Facts,
+  note: Note,
   auditId: string,
 ): Promise<Answer> {
   const { user, subject, checks } = await authenticate(call, cluster);
   // The user is what RBAC knows; the subject is what the token said.
-  Object.assign(facts, { principal: subject ?? user.username, role: user.username, checks });
+  note({ principal: subject ?? user.username, role: user.username, checks });
   refuseImpersonation(call, user);
   requireAccess(asked, user, cluster);
   return asked.isResource ? performOnResource(call, asked, user, cluster, auditId) : performOnPath(asked, auditId);
@@ -91,7 +73,7 @@ async function performOnResource(
     return jsonAnswer(body, auditId, status);
   }
   const review = reviewKinds.find(({ group, resource }) => group === asked.group && resource === asked.resource);
-  if (review === undefined || asked.version !== 'v1') return unknownPath(auditId);
+  if (review === undefined || asked.version !== 'v1') throw new UnknownPath();
   if (asked.verb !== 'create' || asked.name !== null) throw methodNotAllowed();
   const answer = await answerReview(review.resource, readBody(sent), {
     user,
@@ -103,15 +85,11 @@ async function performOnResource(
 }
 
 function performOnPath({ path, verb }: PathRequest, auditId: string): Answer {
-  if (verb !== 'get' && verb !== 'head') return unknownPath(auditId);
+  if (verb !== 'get' && verb !== 'head') throw new UnknownPath();
   if (['/healthz', '/livez', '/readyz'].includes(path)) return textAnswer('ok', auditId);
   const document = discoveryDocument(path);
-  return document === undefined ? unknownPath(auditId) : jsonAnswer(document, auditId);
-}
-
-/** An API server has no Status for a path that it does not serve. */
-function unknownPath(auditId: string): Answer {
-  return textAnswer('404 page not found\n', auditId, 404);
+  if (document === undefined) throw new UnknownPath();
+  return jsonAnswer(document, auditId);
 }
 
 async function userOf(token: string, cluster: Cluster): Promise<User | null> {
@@ -131,16 +109,8 @@ function refuseImpersonation(call: HttpCall, { username }: User): void {
     403,
     'Forbidden',
     `users ${JSON.stringify(name ?? '')} is forbidden: User ${JSON.stringify(username)} cannot impersonate resource "users" in API group "" at the cluster scope`,
-    { details: { name: name ?? '', kind: 'users' }, why: ['the stand-in does not play impersonation'] },
+    { details: { name: name ?? '', kind: 'users' }, reasons: ['the stand-in does not play impersonation'] },
   );
-}
-
-/** A fault of the stand-in itself; only its kind is told, since its words may quote anything. */
-function internalFailure(error: unknown): KubernetesRefusal {
-  const kind = error instanceof Error ? error.name : typeof error;
-  return new KubernetesRefusal(500, 'InternalError', 'Internal error occurred: the stand-in failed', {
-    why: [`the stand-in failed with ${kind}; this is a fault of Hallpass`],
-  });
 }
 
 function actionOf(asked: RequestInfo | null): string {

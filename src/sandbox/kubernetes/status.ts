@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../domain/json.ts';
 import type { Check } from '../../domain/trust.ts';
 import { reasonsHeader, type Answer } from '../http-call.ts';
+import { StandInRefusal, type RefusalDetail } from '../refusal.ts';
 
 /** What an API server says with an error, beside its message. */
 export interface StatusDetails {
@@ -11,39 +12,31 @@ export interface StatusDetails {
   readonly causes?: readonly { readonly reason: string; readonly message: string; readonly field: string }[];
 }
 
-/** A refusal as the API server answers it, with reasons that it never gives. */
-export class KubernetesRefusal extends Error {
-  /** HTTP status, which stands in the body too. */
-  readonly code: number;
-  /** `Unauthorized`, `Forbidden`, `NotFound`, … */
-  readonly reason: string;
+/** A refusal as the API server answers it (`Unauthorized`, `Forbidden`, `NotFound`, …), with reasons that it never gives. */
+export class KubernetesRefusal extends StandInRefusal {
   readonly details: StatusDetails | null;
-  readonly why: readonly string[];
-  readonly checks: readonly Check[];
 
   constructor(
-    code: number,
+    status: number,
     reason: string,
     message: string,
-    more: {
-      readonly details?: StatusDetails;
-      readonly why?: readonly string[];
-      readonly checks?: readonly Check[];
-    } = {},
+    more: RefusalDetail & { readonly details?: StatusDetails } = {},
   ) {
-    super(message);
-    this.name = new.target.name;
-    this.code = code;
-    this.reason = reason;
+    super(reason, status, message, more);
     this.details = more.details ?? null;
-    this.why = more.why ?? [];
-    this.checks = more.checks ?? [];
+  }
+}
+
+/** An API server has no `Status` for a path that it does not serve. */
+export class UnknownPath extends KubernetesRefusal {
+  constructor() {
+    super(404, 'NotFound', '404 page not found');
   }
 }
 
 /** The one answer to every token that will not do; a cluster never says more. */
-export function unauthorized(why: readonly string[], checks: readonly Check[] = []): KubernetesRefusal {
-  return new KubernetesRefusal(401, 'Unauthorized', 'Unauthorized', { why, checks });
+export function unauthorized(reasons: readonly string[], checks: readonly Check[] = []): KubernetesRefusal {
+  return new KubernetesRefusal(401, 'Unauthorized', 'Unauthorized', { reasons, checks });
 }
 
 export function badRequest(message: string): KubernetesRefusal {
@@ -66,19 +59,19 @@ export function invalidObject(kind: string, name: string, field: string, words: 
 
 /** @see Kubernetes API conventions, "Response Status Kind" */
 export function refusalAnswer(refusal: KubernetesRefusal, auditId: string): Answer {
+  if (refusal instanceof UnknownPath) return textAnswer(`${refusal.message}\n`, auditId, refusal.status);
   const status = {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},
     status: 'Failure',
     message: refusal.message,
-    reason: refusal.reason,
+    reason: refusal.code,
     ...(refusal.details === null ? {} : { details: refusal.details }),
-    code: refusal.code,
+    code: refusal.status,
   };
-  const answer = jsonAnswer(status as unknown as JsonObject, auditId, refusal.code);
-  if (refusal.why.length === 0) return answer;
-  return { ...answer, headers: { ...answer.headers, 'x-hallpass-reasons': reasonsHeader(refusal.why) } };
+  const answer = jsonAnswer(status as unknown as JsonObject, auditId, refusal.status);
+  return { ...answer, headers: { ...answer.headers, ...reasonsHeader(refusal.reasons) } };
 }
 
 export function jsonAnswer(body: JsonObject, auditId: string, status = 200): Answer {

@@ -47,7 +47,7 @@ export function refusalAnswer(refusal: VaultRefusal): Answer {
     status: refusal.status,
     headers: {
       ...headers,
-      ...(refusal.reasons.length > 0 && { 'x-hallpass-reasons': reasonsHeader(refusal.reasons) }),
+      ...reasonsHeader(refusal.reasons),
     },
     body: `${JSON.stringify(body)}\n`,
   };

@@ -1,14 +1,10 @@
 import { z } from 'zod';
 import { fetchFrom } from '../issuer-schema.ts';
+import { latencyMilliseconds, nativeDocument, port, seconds } from '../part-schema.ts';
 
-const seconds = (least: number, most: number) => z.int().min(least).max(most);
-
-const nativeDocument = z
-  .union(
-    [z.string().min(1), z.record(z.string(), z.json())],
-    'must be a document, its JSON as text, or the path of a file with it',
-  )
-  .describe('as it is written to the server, its JSON as text, or the path of a file with it');
+const document = nativeDocument('must be a document, its JSON as text, or the path of a file with it').describe(
+  'as it is written to the server, its JSON as text, or the path of a file with it',
+);
 
 const mountPath = z
   .string()
@@ -18,10 +14,10 @@ const mountPath = z
   );
 
 const authMount = z.strictObject({
-  config: nativeDocument.describe('what is written to auth/MOUNT/config; the keys must come from oidc_discovery_url'),
+  config: document.describe('what is written to auth/MOUNT/config; the keys must come from oidc_discovery_url'),
   fetch_from: fetchFrom,
   roles: z
-    .record(z.string().regex(/^\w(?:[\w.-]*\w)?$/, 'is not the name of a role'), nativeDocument)
+    .record(z.string().regex(/^\w(?:[\w.-]*\w)?$/, 'is not the name of a role'), document)
     .default({})
     .describe('what is written to auth/MOUNT/role/NAME, by name'),
 });
@@ -29,7 +25,7 @@ const authMount = z.strictObject({
 const space = z.strictObject({
   auth: z.record(mountPath, authMount).default({}).describe('JWT auth methods, by the path of their mount'),
   policies: z
-    .record(z.string().regex(/^[a-z0-9][\w.:-]*$/, 'must be the name of a policy, in lower case'), nativeDocument)
+    .record(z.string().regex(/^[a-z0-9][\w.:-]*$/, 'must be the name of a policy, in lower case'), document)
     .default({})
     .describe('ACL policies by name: HCL of several lines, or JSON'),
   kv: z
@@ -54,7 +50,7 @@ export const vaultActions = [
 
 /** The part `vault` of a sandbox configuration. */
 export const vaultSchema = space.extend({
-  port: z.int().min(0).max(65_535).default(0).describe('port on 127.0.0.1; 0 picks a free one'),
+  port,
   namespaces: z
     .record(mountPath, space)
     .default({})
@@ -63,10 +59,7 @@ export const vaultSchema = space.extend({
   token_seconds: seconds(1, 2_764_800)
     .optional()
     .describe('longest lease of any token, whatever its role says; to test renewal'),
-  latency_milliseconds: z
-    .partialRecord(z.enum(vaultActions), z.int().min(0).max(60_000))
-    .default({})
-    .describe('how long an action takes, by its name: makes an apply long enough to test renewal'),
+  latency_milliseconds: latencyMilliseconds(z.enum(vaultActions)),
 });
 
 export type VaultSchema = z.infer<typeof vaultSchema>;

@@ -1,24 +1,14 @@
-import type { Check } from '../../domain/trust.ts';
+import { StandInRefusal, type RefusalDetail } from '../refusal.ts';
 
 /** An answer other than success: the server's status and words, and the reasons that it does not give. */
-export class VaultRefusal extends Error {
-  readonly status: number;
+export class VaultRefusal extends StandInRefusal {
   /** Empty for "there is nothing here". */
   readonly errors: readonly string[];
-  readonly reasons: readonly string[];
-  readonly checks: readonly Check[];
 
-  constructor(
-    status: number,
-    errors: string | readonly string[],
-    about: { readonly reasons?: readonly string[]; readonly checks?: readonly Check[] } = {},
-  ) {
-    super(typeof errors === 'string' ? errors : errors.join('; '));
-    this.name = new.target.name;
-    this.status = status;
-    this.errors = typeof errors === 'string' ? [errors] : errors;
-    this.reasons = about.reasons ?? [];
-    this.checks = about.checks ?? [];
+  constructor(status: number, errors: string | readonly string[], detail?: RefusalDetail) {
+    const list = typeof errors === 'string' ? [errors] : errors;
+    super(String(status), status, list.join('; ').replaceAll(/\s+/g, ' ').trim(), detail);
+    this.errors = list;
   }
 }
 

@@ -1,7 +1,7 @@
 import { letters, openTokenStore, type TokenStore, type VaultToken } from './token-store.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import type { Check } from '../../domain/trust.ts';
 import type { HttpCall } from '../http-call.ts';
+import type { Note } from '../logged-answer.ts';
 import type { StandInWorld } from '../stand-in.ts';
 import type { AuthMountConfig, SpaceConfig, VaultConfig } from './config.ts';
 import { openMountKeys, type MountKeys } from './issuer-keys.ts';
@@ -44,14 +44,6 @@ export interface VaultCall {
 export interface TokenCall extends VaultCall {
   readonly token: VaultToken;
 }
-
-/** Tells the log what was learned. */
-export type Note = (facts: {
-  readonly role?: string;
-  readonly principal?: string;
-  readonly checks?: readonly Check[];
-  readonly expires_at?: string;
-}) => void;
 
 /** What goes back; null is 204. */
 export type Reply = JsonObject | null;

@@ -1,64 +1,47 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { fitsCidrs } from '../../platforms/vault/token-parameters.ts';
 import { header, isForm, type Answer, type HttpCall } from '../http-call.ts';
-import type { SandboxLogLine } from '../log.ts';
+import { delay } from '../latency.ts';
+import { loggedAnswer, type Note } from '../logged-answer.ts';
+import type { StandInWorld } from '../stand-in.ts';
 import { allowedOn, type Capability } from './acl-policy.ts';
 import { envelope, okAnswer, refusalAnswer } from './answer.ts';
 import type { vaultActions } from './config-schema.ts';
 import { answerKv, kvPath } from './kv.ts';
 import { login } from './login.ts';
 import { notAllowed, notAuthenticated, oneError, VaultRefusal } from './refusal.ts';
-import type { Note, Space, TokenCall, VaultCall, VaultServer } from './server.ts';
+import type { Space, TokenCall, VaultCall, VaultServer } from './server.ts';
 import { answerStatus, mountOf } from './system.ts';
 import { createToken, lookupSelf, renewSelf, revokeSelf } from './token-calls.ts';
 import type { VaultToken } from './token-store.ts';
 
 type Action = (typeof vaultActions)[number];
 
-/** What a request is told with in the log, while it is learned. */
-type Facts = Pick<SandboxLogLine, 'role' | 'principal' | 'checks' | 'expires_at'>;
-
-/** Answers one request as the server would, and says what became of it. Nothing that a caller sends makes it throw. */
+/** Answers one request as the server would. */
 export async function answerCall(
   call: HttpCall | null,
   server: VaultServer,
-  log: (line: SandboxLogLine) => void,
+  log: StandInWorld['log'],
 ): Promise<Answer> {
-  const facts: { -readonly [Key in keyof Facts]: Facts[Key] } = {
-    role: null,
-    principal: null,
-    checks: [],
-    expires_at: null,
-  };
-  const note: Note = (more) => void Object.assign(facts, more);
   const path = call === null ? 'oversized request' : call.path.replace(/^\/v1\//, '');
   const action = call === null ? 'write' : actionOf(call);
-  let refusal: VaultRefusal | null = null;
-  let answer: Answer;
-  try {
-    if (call === null) throw new VaultRefusal(413, 'request body too large');
-    answer = await perform(call, action, server, note);
-  } catch (error) {
-    refusal = error instanceof VaultRefusal ? error : internalFailure(error);
-    answer = refusalAnswer(refusal);
-  }
-  log({
-    at: server.now().toISOString(),
-    request_id: randomUUID(),
-    platform: 'vault',
-    action,
-    ...facts,
-    resource: path.replace(/[^\x20-\x7e]/g, '?').slice(0, 200),
-    outcome: refusal === null ? 'ok' : 'refused',
-    status: answer.status,
-    code: refusal === null ? null : String(refusal.status),
-    message: refusal === null ? null : refusal.errors.join('; ').replaceAll(/\s+/g, ' ').trim(),
-    reasons: refusal?.reasons ?? [],
-    checks: refusal !== null && refusal.checks.length > 0 ? refusal.checks : facts.checks,
-  });
-  return answer;
+  return loggedAnswer(
+    {
+      platform: 'vault',
+      requestId: randomUUID(),
+      action,
+      resource: path.replace(/[^\x20-\x7e]/g, '?').slice(0, 200),
+      async perform(note) {
+        if (call === null) throw new VaultRefusal(413, 'request body too large');
+        return perform(call, action, server, note);
+      },
+      refusals: VaultRefusal,
+      failure: (reason) => new VaultRefusal(500, 'internal error', { reasons: [reason] }),
+      refuse: refusalAnswer,
+    },
+    { now: server.now, log },
+  );
 }
 
 const tokenActions: Readonly<Record<string, Action>> = {
@@ -85,8 +68,7 @@ function methodOf(call: HttpCall): string {
 }
 
 async function perform(call: HttpCall, action: Action, server: VaultServer, note: Note): Promise<Answer> {
-  const latency = server.config.latency_milliseconds[action];
-  if (latency !== undefined) await sleep(latency);
+  await delay(server.config.latency_milliseconds, action);
   if (!call.path.startsWith('/v1/')) throw new VaultRefusal(404, []);
   const asked = decodedPath(call.path.slice('/v1/'.length));
   const status = answerStatus(asked, header(call, 'x-vault-namespace'), server);
@@ -259,10 +241,4 @@ function bodyOf(call: HttpCall): JsonObject {
     400,
     `failed to decode JSON input: json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`,
   );
-}
-
-/** A fault of the stand-in itself; only its kind is told, since its words may quote anything. */
-function internalFailure(error: unknown): VaultRefusal {
-  const kind = error instanceof Error ? error.name : typeof error;
-  return new VaultRefusal(500, 'internal error', { reasons: [`the stand-in failed with ${kind}`] });
 }
