@@ -130,6 +130,18 @@ describe('logIn', () => {
     ['no lease_duration', login({ lease_duration: undefined }), /lease_duration/],
     ['a lease_duration that is text', login({ lease_duration: '1200' }), /lease_duration/],
     ['a negative lease_duration', login({ lease_duration: -1 }), /lease_duration/],
+    ['a lease_duration beyond all clocks', login({ lease_duration: Number.MAX_SAFE_INTEGER }), /lease_duration/],
+    ['our own token as content type', (_, r) => r.writeHead(200, { 'content-type': canary }).end(), /\[token\] that/],
+    [
+      'a content type that speaks to the terminal',
+      (_, r) => r.writeHead(200, { 'content-type': 'a\u009b31m' }).end(),
+      /200 and a 31m that is not JSON/,
+    ],
+    [
+      'a redirect with our own token as user',
+      (q, r) => r.writeHead(307, { location: `http://${canary}:x@${q.headers.host}/` }).end(),
+      /HTTP 307/,
+    ],
     ['no renewable', login({ renewable: undefined }), /renewable/],
     ['a wrapped answer', json(200, { auth: null, wrap_info: { token: 's.x' } }), /the answer is wrapped/],
     ['a second factor', login({ client_token: '', mfa_requirement: { mfa_request_id: 'x' } }), /second factor/],
@@ -178,13 +190,13 @@ describe('logIn', () => {
   it('gives up within its time, and says what was wrong', async () => {
     const sealed = await serve(json(503, { errors: ['Vault is sealed'] }));
     expect((await failure(ask(sealed.address, { timeoutSeconds: 0.4 }))).message).toMatch(
-      /is sealed, and still was after 0.4 s/,
+      /is still sealed after 0.4 s: Vault is sealed \(HTTP 503\)$/,
     );
     expect(sealed.seen.length).toBeGreaterThan(1);
     const busy = await serve(
       json(429, { errors: ['request path "x": rate limit quota exceeded'] }, { 'retry-after': '60' }),
     );
-    expect((await failure(ask(busy.address))).message).toMatch(/cannot answer now.*rate limit quota exceeded/);
+    expect((await failure(ask(busy.address))).message).toMatch(/still not ready to answer.*rate limit quota exceeded/);
     expect(busy.seen).toHaveLength(1);
     const silent = await serve(() => {});
     expect((await failure(ask(silent.address, { timeoutSeconds: 0.4 }))).message).toMatch(
@@ -203,7 +215,9 @@ describe('logIn', () => {
     expect(JSON.parse(active.bodies[0]!)).toEqual({ role: 'plan', jwt: canary });
     expect(active.seen[0]!.headers).toMatchObject({ 'x-vault-namespace': 'team1' });
     const round = await serve((request, response) => response.writeHead(308, { location: request.url! }).end());
-    expect((await failure(ask(round.address))).message).toMatch(/HTTP 308/);
+    expect((await failure(ask(round.address))).message).toContain(
+      `${round.address} led to ${round.address}, which answered the login with HTTP 308`,
+    );
     expect(round.seen).toHaveLength(2);
   });
 
@@ -223,7 +237,7 @@ describe('logIn', () => {
   it.each([
     ['ECONNREFUSED', /nothing answers there \(ECONNREFUSED\)/],
     ['EAI_AGAIN', /no name server answers/],
-    ['ENOTFOUND', /nobody knows the name vault\.example\.com/],
+    ['ENOTFOUND', /nobody knows the name vault\.example\.com$/],
     ['SELF_SIGNED_CERT_IN_CHAIN', /no CA we know has signed/],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /no CA we know has signed/],
     ['ERR_TLS_CERT_ALTNAME_INVALID', /another name than vault\.example\.com/],

@@ -113,13 +113,14 @@ function notReady(
   answer: VaultAnswer,
   token: IdentityToken,
 ): AppError {
-  const words = foreignText(answer.errors.join('; '), token) || `HTTP ${answer.status}`;
+  const own = foreignText(answer.errors.join('; '), token);
+  const words = own === '' ? `HTTP ${answer.status}` : `${own} (HTTP ${answer.status})`;
   const isSealed = /sealed/i.test(words);
   const isUnset = answer.status === 501 || /not (?:yet )?initialized/i.test(words);
   return new AppError('exchange_failed', {
     what: isUnset
       ? `Vault at ${address} is not initialized: ${words}`
-      : `Vault at ${address} ${isSealed ? 'is sealed' : 'cannot answer now'}, and still was after ${timeoutSeconds} s: ${words} (HTTP ${answer.status})`,
+      : `Vault at ${address} is still ${isSealed ? 'sealed' : 'not ready to answer'} after ${timeoutSeconds} s: ${words}`,
     where: address,
     mend: isUnset
       ? 'have it initialized, or look at TFC_VAULT_ADDR'
@@ -133,8 +134,10 @@ function readLogin(asker: Asker, answer: VaultAnswer): VaultLogin {
   const { json, status, errors } = answer;
   if (isRefusal(answer)) throw refusal(asker, answer, errors.join('; ') || 'Vault gives no reason');
   if (json === null || status < 200 || status > 299) {
-    const form = json === null ? `${answer.contentType || 'something'} that is not JSON` : 'JSON of another kind';
-    throw notVault(address, `answered the login with HTTP ${status} and ${form}`);
+    const kind = foreignText(answer.contentType.slice(0, 100), asker.token) || 'something';
+    const form = json === null ? `${kind} that is not JSON` : 'JSON of another kind';
+    const led = answer.redirectedTo === null ? '' : `led to ${new URL(answer.redirectedTo).origin}, which `;
+    throw notVault(address, `${led}answered the login with HTTP ${status} and ${form}`);
   }
   const { auth } = json;
   if (isJsonObject(json['wrap_info']))
@@ -148,8 +151,7 @@ function readAuth(address: string, auth: JsonObject, token: IdentityToken): Vaul
   const { client_token: clientToken, lease_duration: seconds, renewable, token_type: type, num_uses: uses } = auth;
   if (typeof clientToken !== 'string' || !/^[\x21-\x7e]+$/.test(clientToken) || clientToken === token.compact.reveal())
     throw notVault(address, 'answered the login without a usable auth.client_token');
-  if (typeof seconds !== 'number' || !Number.isSafeInteger(seconds) || seconds < 0)
-    throw notVault(address, 'answered the login without auth.lease_duration');
+  if (!isLease(seconds)) throw notVault(address, 'answered the login without auth.lease_duration');
   if (typeof renewable !== 'boolean') throw notVault(address, 'answered the login without auth.renewable');
   return {
     token: new Secret(clientToken),
@@ -158,6 +160,11 @@ function readAuth(address: string, auth: JsonObject, token: IdentityToken): Vaul
     isBatch: type === 'batch',
     uses: typeof uses === 'number' && uses > 0 ? uses : 0,
   };
+}
+
+/** Vault reckons in nanoseconds of 63 bits, 292 years: more is nobody's lease, and no moment that a clock knows. */
+export function isLease(seconds: unknown): seconds is number {
+  return typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 0 && seconds <= 9_223_372_036;
 }
 
 function notVault(address: string, what: string): AppError {

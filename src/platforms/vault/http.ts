@@ -33,6 +33,8 @@ export interface VaultAnswer {
   /** `Retry-After`, where it stands in seconds. */
   readonly retryAfterSeconds: number | null;
   readonly reasons: readonly string[];
+  /** Where the first answer pointed, when it was a redirect; this is then the answer from there. */
+  readonly redirectedTo: string | null;
 }
 
 const longestAnswer = 1_000_000;
@@ -109,10 +111,10 @@ export async function callOnce(
   const url = `${place.address}/v1/${call.path}`;
   const first = await send(place, call, url, { io, signal });
   const target = redirection(url, first);
-  if (target === null) return readAnswer(first);
+  if (target === null) return readAnswer(first, null);
   await first.body?.cancel();
   const second = await send(place, call, target, { io, signal });
-  return readAnswer(second);
+  return readAnswer(second, target);
 }
 
 function send(
@@ -147,10 +149,11 @@ function redirection(from: string, response: Response): string | null {
   if (!URL.canParse(location, from)) return null;
   const target = new URL(location, from);
   const downgrades = from.startsWith('https:') && target.protocol !== 'https:';
-  return downgrades || !/^https?:$/.test(target.protocol) ? null : target.href;
+  const isPlain = /^https?:$/.test(target.protocol) && target.username === '' && target.password === '';
+  return downgrades || !isPlain ? null : target.href;
 }
 
-async function readAnswer(response: Response): Promise<VaultAnswer> {
+async function readAnswer(response: Response, redirectedTo: string | null): Promise<VaultAnswer> {
   const text = await readLimited(response, longestAnswer);
   const json = jsonObject(text);
   const errors = json?.['errors'];
@@ -162,6 +165,7 @@ async function readAnswer(response: Response): Promise<VaultAnswer> {
     contentType: (response.headers.get('content-type') ?? '').split(';')[0]!.trim(),
     retryAfterSeconds: /^[0-9]{1,5}$/.test(retryAfter) ? Number(retryAfter) : null,
     reasons: standInReasons(response),
+    redirectedTo,
   };
 }
 

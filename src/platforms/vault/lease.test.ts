@@ -159,6 +159,18 @@ describe('a lease', () => {
   });
 });
 
+describe('a renewal that no Vault gives', () => {
+  it.each([-1, 1.5, 1e300, Number.MAX_SAFE_INTEGER])('%d s', async (seconds) => {
+    await expect(renew(hold(world([renewed(seconds)]).io))).rejects.toMatchObject({ code: 'exchange_failed' });
+  });
+
+  it('does not show the token that it repeats', async () => {
+    const set = await renew(hold(world([errors(400, 'cannot use s.tokenOfVault')]).io));
+    expect(JSON.stringify(set.warnings)).toContain('cannot use [token]');
+    expect(JSON.stringify(set.warnings)).not.toContain('s.tokenOfVault');
+  });
+});
+
 describe('revokeVault', () => {
   const revocation = (): string => hold(world([errors(500)]).io).revocation!.reveal();
 
@@ -197,6 +209,7 @@ describe('revokeVault', () => {
       /no auth\/token\/revoke-self/,
     ],
     ['a proxy that forbids', () => new Response('<html>', { status: 403 }), /could not be revoked: HTTP 403/],
+    ['a Vault that repeats the token', errors(400, 'cannot use s.tokenOfVault'), /cannot use \[token\] \(HTTP 400\)/],
     ['a namespace that is gone', errors(404, 'namespace not found'), /namespace not found \(HTTP 404\)/],
   ])('says that %s kept the token alive', async (_, answer, words) => {
     const error: unknown = await revokeVault(revocation(), world([answer]).io).catch((thrown: unknown) => thrown);
@@ -205,8 +218,24 @@ describe('revokeVault', () => {
   });
 
   it('refuses a text that is none of ours', async () => {
-    for (const text of ['{}', '[]', '{"address":1,"token":"x"}', 'null']) {
-      await expect(revokeVault(text, world([errors(500)]).io)).rejects.toThrow(/not a revocation of Vault/);
+    const address = 'http://127.0.0.1:8200';
+    const forged = [
+      { address: 'file:///etc/passwd', token: 'x' },
+      { address: 'nonsense', token: 'x' },
+      { address: 'http://u:p@127.0.0.1:8200', token: 'x' },
+      { address: `${address}/x?y=`, token: 'x' },
+      { address, token: 'x\r\nCookie: y' },
+      { address, token: 'x', namespace: 'a\nb' },
+      { address, token: 'x', namespace: 1 },
+      { address, token: 'x', ca: {} },
+    ].map((one) => JSON.stringify(one));
+    for (const text of ['{}', '[]', '{"address":1,"token":"x"}', 'null', '{', ...forged]) {
+      const { io, asked } = world([errors(500)]);
+      const work = revokeVault(text, io);
+      await expect(work).rejects.toThrow(/not a revocation of Vault/);
+      // Not to be tried again.
+      await expect(work).rejects.toMatchObject({ code: 'exchange_refused' });
+      expect(asked).toEqual([]);
     }
   });
 });

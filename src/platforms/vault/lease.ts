@@ -4,7 +4,7 @@ import { AppError, type Problem } from '../../domain/errors.ts';
 import { isJsonObject } from '../../domain/json.ts';
 import type { IdentityToken } from '../../domain/token.ts';
 import type { VaultConfiguration } from './configure.ts';
-import type { VaultLogin } from './exchange.ts';
+import { isLease, type VaultLogin } from './exchange.ts';
 import { callWithRetries, passes } from './http.ts';
 import { renderVault } from './render.ts';
 import { isDead, isPolicyDenial, revocationOf, words } from './revoke.ts';
@@ -81,15 +81,15 @@ async function renewSelf(held: Held): Promise<CredentialSet> {
   const start = io.now();
   const auth = answer.json?.['auth'];
   const seconds = isJsonObject(auth) ? auth['lease_duration'] : undefined;
-  if (answer.status === 200 && typeof seconds === 'number') return prolonged(held, start, seconds);
+  if (answer.status === 200 && isLease(seconds)) return prolonged(held, start, seconds);
   if (passes(answer.status) || answer.status < 400) {
     throw new AppError('exchange_failed', {
-      what: `Vault at ${configuration.address} did not renew the token: ${words(answer)}`,
+      what: `Vault at ${configuration.address} did not renew the token: ${words(answer, login.token)}`,
       where: configuration.address,
     });
   }
   if (isDead(answer)) return { ...setOf(held, [endedEarly(held)]), expiresAt: start };
-  return setOf(held, isPolicyDenial(answer) ? [noRenewSelf(held)] : [notRenewed(held, words(answer))]);
+  return setOf(held, isPolicyDenial(answer) ? [noRenewSelf(held)] : [notRenewed(held, words(answer, login.token))]);
 }
 
 function prolonged(held: Held, start: Date, seconds: number): CredentialSet {

@@ -1,6 +1,6 @@
 import type { PlatformIo } from '../../domain/credential.ts';
 import { AppError } from '../../domain/errors.ts';
-import { isJsonObject } from '../../domain/json.ts';
+import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { printable } from '../../domain/printable.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { VaultPlace } from './configure.ts';
@@ -43,7 +43,7 @@ export async function revokeVaultToken(held: HeldToken, io: VaultIo, seconds: nu
   throw new AppError(isForbidden ? 'exchange_refused' : 'exchange_failed', {
     what: isForbidden
       ? `the Vault token could not be revoked: its policy has no auth/token/revoke-self`
-      : `the Vault token could not be revoked: ${words(answer)}`,
+      : `the Vault token could not be revoked: ${words(answer, held.token)}`,
     where: held.address,
     mend: isForbidden
       ? 'give the role\'s policy: path "auth/token/revoke-self" { capabilities = ["update"] }; until then the token lives to the end of its token_ttl'
@@ -63,20 +63,45 @@ export function isPolicyDenial(answer: VaultAnswer): boolean {
   return answer.status === 403 && !isDead(answer) && answer.errors.some((error) => /permission denied/.test(error));
 }
 
-/** What Vault says, on one line. */
-export function words({ status, errors }: VaultAnswer): string {
-  const text = printable(errors.join('; ').replace(/\s+/g, ' ').trim()).slice(0, 500);
+/** What Vault says, on one line, without the token of the call. */
+export function words({ status, errors }: VaultAnswer, token: Secret): string {
+  const said = errors.join('; ').replaceAll(token.reveal(), '[token]');
+  const text = printable(said.replace(/\s+/g, ' ').trim()).slice(0, 500);
   return text === '' ? `HTTP ${status}` : `${text} (HTTP ${status})`;
 }
 
+/**
+ * An unmasked command can forge a note: it must not lead to what no configuration could.
+ *
+ * @throws {AppError} `exchange_refused`, so that nobody tries it again
+ */
 function readRevocation(text: string): HeldToken {
-  const value: unknown = JSON.parse(text);
-  const { address, namespace, token, ca } = isJsonObject(value) ? value : {};
-  if (typeof address !== 'string' || typeof token !== 'string') throw new TypeError('not a revocation of Vault');
-  return {
-    address,
-    namespace: typeof namespace === 'string' ? namespace : null,
-    token: new Secret(token),
-    ca: typeof ca === 'string' ? ca : null,
-  };
+  const { address, namespace = null, token, ca = null } = members(text);
+  if (!isAddress(address) || !isHeaderText(token)) throw notOurs();
+  if (namespace !== null && !isHeaderText(namespace)) throw notOurs();
+  if (ca !== null && typeof ca !== 'string') throw notOurs();
+  return { address, namespace, token: new Secret(token), ca };
+}
+
+function members(text: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function isAddress(value: unknown): value is string {
+  if (typeof value !== 'string' || !/^https?:\/\/[^?#]+$/i.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
+}
+
+function isHeaderText(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
+}
+
+function notOurs(): AppError {
+  return new AppError('exchange_refused', { what: 'what was noted is not a revocation of Vault' });
 }
