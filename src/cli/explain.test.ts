@@ -75,6 +75,11 @@ describe('a refusal', () => {
     );
     expect(text).not.toMatch(/role:|iss:|next:/);
   });
+
+  it('says a status once where it is the code', () => {
+    const text = refusalText({ ...refusal, code: 'HTTP 400', message: 'no role', status: 400 }, null, null);
+    expect(text).toContain(`  answer:  HTTP 400: no role (request ${refusal.requestId})\n`);
+  });
 });
 
 describe('the line before a command', () => {

@@ -17,7 +17,7 @@ const mark = 'hallpass: ';
  */
 export function refusalText(refusal: Refusal, claims: Claims | null, next: string | null): string {
   const answer = [
-    refusal.status === null ? null : `HTTP ${refusal.status}`,
+    refusal.status === null || refusal.code === `HTTP ${refusal.status}` ? null : `HTTP ${refusal.status}`,
     refusal.requestId === null ? null : `request ${refusal.requestId}`,
   ].filter((part) => part !== null);
   const rows: readonly (readonly [string, string | null | undefined])[] = [

@@ -69,7 +69,7 @@ const rows: readonly Row[] = [
 export function unreachable({ address }: VaultPlace, error: unknown, seconds: number): VaultUnreachable {
   const code = codeOf(error);
   const row = rows.find((one) => one.code.test(code));
-  const values: Readonly<Record<string, string>> = { code, host: new URL(address).host, seconds: String(seconds) };
+  const values: Readonly<Record<string, string>> = { code, host: new URL(address).hostname, seconds: String(seconds) };
   const what = row?.what.replace(/\{(\w+)\}/g, (_, name: string) => values[name]!);
   return new VaultUnreachable(
     {
