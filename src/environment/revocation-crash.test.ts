@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -282,6 +284,14 @@ describe('after kill -9 of Hallpass', () => {
       },
     ],
     ['open to others', (path) => chmodSync(path, 0o644)],
+    ['as long as the disk', (path) => truncateSync(path, 1e12)],
+    [
+      'a pipe that nobody writes to',
+      (path) => {
+        rmSync(path);
+        execFileSync('mkfifo', ['-m', '600', path]);
+      },
+    ],
   ])('a note that is %s harms nobody', async (_name, damage) => {
     const server = await startLeaseServer();
     const crash = await crashed(server, ready);

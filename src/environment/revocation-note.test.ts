@@ -86,6 +86,13 @@ describe('a revocation note', () => {
     ['one whose key is a path', changed({ key: '../../etc/passwd' })],
     ['one whose key is in capitals', changed({ key: 'AB'.repeat(16) })],
     ['one whose end is a word', changed({ expiresAt: 'tomorrow' })],
+    ['one whose tag speaks to the terminal', changed({ tag: '\u001b[2J' })],
+    ['one whose tag is endless', changed({ tag: 'a'.repeat(5000) })],
+    ['one with another type of event', changed({ by: { ...facts.by, type: 'token_minted' } })],
+    ['one by a list', changed({ by: [] })],
+    ['one by a list as actor', changed({ by: { ...facts.by, actor: [] } })],
+    ['one by somebody deep', changed({ by: { ...facts.by, actor: { name: { a: 1 } } } })],
+    ['one by nobody', changed({ by: { lease: 'l' } })],
     ['one with an empty text', changed({ sealed: '' })],
     ['one with nothing but a nonce', changed({ sealed: Buffer.alloc(28).toString('base64') })],
   ])('is not read from %s', (_name, text) => {

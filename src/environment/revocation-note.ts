@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { canonicalJson } from '../audit/canonical.ts';
 import type { leaseRecord } from '../audit/event-members.ts';
+import { isJsonObject } from '../domain/json.ts';
 import { Secret } from '../domain/secret.ts';
 import { isKeyName } from './revocation-key.ts';
 
@@ -73,19 +74,28 @@ function areFacts(value: object): value is RevocationFacts {
   const { version, platform, tag, offered, expiresAt, createdAt, key, by } = value as Partial<RevocationFacts>;
   return (
     version === 1 &&
-    typeof platform === 'string' &&
-    isTextOrNull(tag) &&
-    isTextOrNull(offered) &&
+    isShort(platform) &&
+    (tag === null || isShort(tag)) &&
+    (offered === null || isShort(offered)) &&
     (expiresAt === null || isMoment(expiresAt)) &&
     isMoment(createdAt) &&
     isKeyName(key) &&
-    typeof by === 'object' &&
-    by !== null
+    isWhose(by)
   );
 }
 
-function isTextOrNull(value: unknown): boolean {
-  return value === null || typeof value === 'string';
+/** It is shown, and goes into the audit: one line, no longer than what any platform's name for a role may be. */
+function isShort(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 4000 && !/[\p{C}\p{Zl}\p{Zp}]/u.test(value);
+}
+
+/** These members and no others: an unmasked command, which can forge a note, must not write what it likes into the audit. */
+function isWhose(value: unknown): boolean {
+  const { actor, workload, lease, ...others } = (value ?? {}) as Record<string, unknown>;
+  const parts = [actor, workload].map((part) => (isJsonObject(part) ? Object.values(part) : [0]));
+  return (
+    Object.keys(others).length === 0 && isShort(lease) && parts.flat().every((one) => one === null || isShort(one))
+  );
 }
 
 function isMoment(value: unknown): boolean {

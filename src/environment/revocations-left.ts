@@ -10,6 +10,8 @@ import { revoke, tellRevocation, type Revocable, type RevocationWorld } from './
 
 /** For all notes found together: a platform that is down keeps nobody from working. */
 const limitMilliseconds = 5000;
+/** Certificates make the longest ones. Longer than any is none of ours. */
+const longestNote = 1_000_000;
 /** A note that waits is not tried with every command. */
 const pauseMilliseconds = 60_000;
 
@@ -89,6 +91,7 @@ async function notesIn(directory: string): Promise<readonly string[]> {
 
 async function readSealed(file: string): Promise<SealedNote | null> {
   try {
+    if ((await lstat(file)).size > longestNote) return null;
     return readNote(await readPrivateFile(file, noteName));
   } catch {
     return null;

@@ -63,16 +63,16 @@ export async function tellRevocation(
   try {
     if (failure === null) {
       report({ type: 'credentials_revoked', platform, tag });
-      await audit.append({ type: 'credentials_revoked', outcome: 'ok', known_by: 'platform', ...common });
+      await audit.append({ ...common, type: 'credentials_revoked', outcome: 'ok', known_by: 'platform' });
       return;
     }
     const { reason, triedAgain } = failure;
     report({ type: 'revocation_failed', platform, tag, reason, expiresAt: momentOf(expiresAt), triedAgain });
     await audit.append({
+      ...common,
       type: 'revocation_failed',
       outcome: 'failed',
       known_by: 'runner',
-      ...common,
       reason,
       expires_at: expiresAt,
       tried_again: triedAgain,
