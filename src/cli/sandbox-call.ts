@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { UsageError } from '../domain/errors.ts';
-import { isJsonObject, type JsonObject } from '../domain/json.ts';
+import { parseJsonObject, type JsonObject } from '../domain/json.ts';
 import type { CliContext } from './context.ts';
 
 /** `hallpass sandbox call`: one call to the stand-in as the phase that this runs in, without any AWS program. */
@@ -37,11 +37,7 @@ function checkedAction(action: string): string {
 }
 
 function parsedInput(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isJsonObject(value)) return value;
-  } catch {
-    // The same mend as for JSON of another kind.
-  }
+  const input = parseJsonObject(text);
+  if (input !== null) return input;
   throw new UsageError({ what: 'the input is not a JSON object', where: 'input', mend: `write it as '{"Name":"/a"}'` });
 }

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../domain/errors.ts';
 import { isId, randomId } from '../domain/ids.ts';
-import { isJsonObject, type JsonObject } from '../domain/json.ts';
+import { parseJsonObject, type JsonObject } from '../domain/json.ts';
 import { errnoOf } from '../files/file-failure.ts';
 import { readZipComment, withZipComment } from './zip-comment.ts';
 
@@ -47,19 +47,10 @@ export function planMarkText(mark: PlanMark, before: JsonObject = {}): string {
  * anybody may have made. By hand, since a schema library would cost every start of `exec` more than all else here.
  */
 export function parsePlanMark(text: string, before: JsonObject = {}): PlanMark | null {
-  const { run_id: runId, directory, ...others } = jsonObject(text);
+  const { run_id: runId, directory, ...others } = parseJsonObject(text) ?? {};
   if (typeof runId !== 'string' || !isId('run', runId)) return null;
   if (typeof directory !== 'string' || !isPlainPath(directory)) return null;
   return isDeepStrictEqual(others, { ...before }) ? { runId, directory } : null;
-}
-
-function jsonObject(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : {};
-  } catch {
-    return {};
-  }
 }
 
 /** An absolute path in its shortest form, of at most 1024 plain characters: whoever prints it need not quote it. */

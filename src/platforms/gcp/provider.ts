@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
+import { isJsonObject, parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
 import { CelError } from '../cel.ts';
 import { readJsonDocument, type JsonNode, type Member, type Place } from '../json-document.ts';
@@ -142,13 +142,8 @@ function readKeys(member: Member | undefined): JsonObject | null {
 }
 
 function keySet(text: string): readonly JsonObject[] | null {
-  try {
-    const parsed = JSON.parse(text) as Json;
-    const keys = isJsonObject(parsed) ? parsed['keys'] : null;
-    return Array.isArray(keys) && keys.every(isJsonObject) ? keys : null;
-  } catch {
-    return null;
-  }
+  const keys = parseJsonObject(text)?.['keys'];
+  return Array.isArray(keys) && keys.every(isJsonObject) ? keys : null;
 }
 
 function readMapping(root: Place, member: Member | undefined): GcpProvider['mapping'] {

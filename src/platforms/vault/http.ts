@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformIo } from '../../domain/credential.ts';
 import { AppError } from '../../domain/errors.ts';
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import type { Secret } from '../../domain/secret.ts';
 import { fetchWithCa } from '../fetch-with-ca.ts';
 import { readLimited } from '../read-limited.ts';
@@ -155,7 +155,7 @@ function redirection(from: string, response: Response): string | null {
 
 async function readAnswer(response: Response, redirectedTo: string | null): Promise<VaultAnswer> {
   const text = await readLimited(response, longestAnswer);
-  const json = jsonObject(text);
+  const json = parseJsonObject(text);
   const errors = json?.['errors'];
   const retryAfter = response.headers.get('retry-after') ?? '';
   return {
@@ -167,15 +167,6 @@ async function readAnswer(response: Response, redirectedTo: string | null): Prom
     reasons: standInReasons(response),
     redirectedTo,
   };
-}
-
-function jsonObject(text: string): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : null;
-  } catch {
-    return null;
-  }
 }
 
 async function pauseFor(seconds: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 import type { PlatformIo } from '../../domain/credential.ts';
 import { AppError } from '../../domain/errors.ts';
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { parseJsonObject } from '../../domain/json.ts';
 import { printable } from '../../domain/printable.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { VaultPlace } from './configure.ts';
@@ -76,20 +76,11 @@ export function words({ status, errors }: VaultAnswer, token: Secret): string {
  * @throws {AppError} `exchange_refused`, so that nobody tries it again
  */
 function readRevocation(text: string): HeldToken {
-  const { address, namespace = null, token, ca = null } = members(text);
+  const { address, namespace = null, token, ca = null } = parseJsonObject(text) ?? {};
   if (!isAddress(address) || !isHeaderText(token)) throw notOurs();
   if (namespace !== null && !isHeaderText(namespace)) throw notOurs();
   if (ca !== null && typeof ca !== 'string') throw notOurs();
   return { address, namespace, token: new Secret(token), ca };
-}
-
-function members(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : {};
-  } catch {
-    return {};
-  }
 }
 
 function isAddress(value: unknown): value is string {

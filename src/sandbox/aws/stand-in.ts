@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import type { Answer, HttpCall } from '../http-call.ts';
 import { delay } from '../latency.ts';
 import { loggedAnswer, type Note } from '../logged-answer.ts';
@@ -95,12 +95,8 @@ function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value
 }
 
 function jsonParameters(call: HttpCall): JsonObject {
-  try {
-    const value: unknown = JSON.parse(call.body.toString('utf8') || '{}');
-    if (isJsonObject(value)) return value;
-  } catch {
-    // the same answer as for JSON that is not an object
-  }
+  const parameters = parseJsonObject(call.body.toString('utf8') || '{}');
+  if (parameters !== null) return parameters;
   throw new AwsRefusal('SerializationException', 400, 'The request body is not a JSON object.');
 }
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { isJsonObject, parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import { authenticate, requireAccess } from './authorize.ts';
 import { ResourceRefusal } from './refusal.ts';
 import type { ResourceGroup } from './resource-groups.ts';
@@ -130,12 +130,8 @@ function groupInput({ call }: TenantCall): Pick<ResourceGroup, 'location' | 'tag
 }
 
 function jsonBody(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isJsonObject(value)) return value;
-  } catch {
-    // the same answer as for JSON that is not an object
-  }
+  const body = parseJsonObject(text);
+  if (body !== null) return body;
   throw new ResourceRefusal(
     'InvalidRequestContent',
     400,

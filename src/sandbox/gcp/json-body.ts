@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import type { HttpCall } from '../http-call.ts';
 import { apiRefusal } from './refusal.ts';
 
@@ -8,12 +8,8 @@ import { apiRefusal } from './refusal.ts';
  * @throws {GcpRefusal} 400 `INVALID_ARGUMENT`
  */
 export function jsonBody(call: HttpCall): JsonObject {
-  try {
-    const value: unknown = JSON.parse(call.body.toString('utf8') || '{}');
-    if (isJsonObject(value)) return value;
-  } catch {
-    // the same answer as for JSON that is not an object
-  }
+  const body = parseJsonObject(call.body.toString('utf8') || '{}');
+  if (body !== null) return body;
   throw apiRefusal('INVALID_ARGUMENT', 'Invalid JSON payload received. Unexpected token.', {
     reasons: ['the body is not a JSON object'],
   });

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { parseJsonObject, type JsonObject } from '../../domain/json.ts';
 
 /** How an issuer's document may be fetched: what a careful stranger allows. */
 export interface FetchLimits {
@@ -49,13 +49,8 @@ async function readAnswer(url: string, response: Response, limits: FetchLimits):
   }
   const text = await readLimited(response, limits.maximumBytes);
   if (text === null) return unusable(`${url} answers with more than ${limits.maximumBytes} bytes`);
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isJsonObject(value)) return { ok: true, value };
-  } catch {
-    // falls through to the same answer as JSON that is not an object
-  }
-  return unusable(`${url} does not answer with a JSON object`);
+  const value = parseJsonObject(text);
+  return value === null ? unusable(`${url} does not answer with a JSON object`) : { ok: true, value };
 }
 
 async function readLimited(response: Response, maximumBytes: number): Promise<string | null> {
