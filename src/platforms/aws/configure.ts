@@ -1,3 +1,4 @@
+import { checkedAudience, shownValue } from '../checked-value.ts';
 import { accountOfRole } from './arn.ts';
 import type { VariableReader, VariableTable } from '../variables.ts';
 
@@ -44,21 +45,10 @@ export function configureAws(read: VariableReader): AwsConfiguration {
   if (accountOfRole(role.value) === null) {
     throw read.invalid(
       role,
-      `is ${JSON.stringify(shortened(role.value))}, which is not the ARN of an IAM role`,
+      `is ${shownValue(role)}, which is not the ARN of an IAM role`,
       'give it as arn:aws:iam::ACCOUNT:role/NAME, with the 12 digits of the account (also aws-cn, aws-us-gov)',
     );
   }
-  const audience = read.required('WORKLOAD_IDENTITY_AUDIENCE');
-  if (audience.value.length > 255 || /[\p{Cc}\s]/u.test(audience.value)) {
-    throw read.invalid(
-      audience,
-      'is not an audience: 1 to 255 characters, without blanks',
-      'give one of the client ids of the OIDC provider in IAM, or remove it for aws.workload.identity',
-    );
-  }
-  return { roleArn: role.value, audience: audience.value };
-}
-
-function shortened(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  const mend = 'give one of the client ids of the OIDC provider in IAM, or remove it for aws.workload.identity';
+  return { roleArn: role.value, audience: checkedAudience(read, 255, mend) };
 }

@@ -2,12 +2,9 @@ import type { PlatformIo, Refusal } from '../../domain/credential.ts';
 import type { IdentityToken } from '../../domain/token.ts';
 import { likelyCauses } from './causes.ts';
 import type { AwsConfiguration } from './configure.ts';
-import { readLimited } from '../read-limited.ts';
 import { foreignText, standInReasons } from '../refusal-text.ts';
+import { explainSeconds, refusedAnswer } from '../refused-answer.ts';
 import { awsSessionName } from './render.ts';
-
-const timeoutMilliseconds = 3000;
-const longestAnswer = 100_000;
 
 /**
  * Tries the exchange once, to say why STS refuses it: one unsigned `AssumeRoleWithWebIdentity`, as the SDKs send it,
@@ -36,13 +33,10 @@ export async function explainAws(
         WebIdentityToken: token.compact.reveal(),
       }).toString(),
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMilliseconds),
+      signal: AbortSignal.timeout(explainSeconds * 1000),
     });
-    if (response.status < 400 || response.status === 429 || response.status >= 500) {
-      await response.body?.cancel();
-      return null;
-    }
-    return readRefusal(configuration, tag, token, endpoint, response, await readLimited(response, longestAnswer));
+    const body = await refusedAnswer(response);
+    return body === null ? null : readRefusal(configuration, tag, token, endpoint, response, body);
   } catch {
     // Whatever kept the call from being answered says nothing about the trust policy.
     return null;

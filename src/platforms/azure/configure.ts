@@ -1,3 +1,4 @@
+import { checkedAudience, shownValue } from '../checked-value.ts';
 import type { VariableReader, VariableTable } from '../variables.ts';
 
 /** Who tokens are for when nothing is set, as in HCP Terraform and in Entra's own examples. */
@@ -52,21 +53,10 @@ export function configureAzure(read: VariableReader): AzureConfiguration {
   if (!isGuid(clientId)) {
     throw read.invalid(
       client,
-      `is ${JSON.stringify(shortened(client.value))}, which is not a client id`,
+      `is ${shownValue(client)}, which is not a client id`,
       'give the Application (client) ID as the portal shows it: 32 hexadecimal digits as 8-4-4-4-12, not the name or the object id',
     );
   }
-  const audience = read.required('WORKLOAD_IDENTITY_AUDIENCE');
-  if (audience.value.length > 600 || /[\p{Cc}\s]/u.test(audience.value)) {
-    throw read.invalid(
-      audience,
-      'is not an audience: 1 to 600 characters, without blanks',
-      `give the audience of the federated credential, or remove it for ${defaultAzureAudience}`,
-    );
-  }
-  return { clientId, audience: audience.value };
-}
-
-function shortened(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  const mend = `give the audience of the federated credential, or remove it for ${defaultAzureAudience}`;
+  return { clientId, audience: checkedAudience(read, 600, mend) };
 }

@@ -1,15 +1,13 @@
 import type { PlatformIo, Refusal } from '../../domain/credential.ts';
-import { isJsonObject, type JsonObject } from '../../domain/json.ts';
+import { isJsonObject, parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import type { IdentityToken } from '../../domain/token.ts';
 import { readLimited } from '../read-limited.ts';
 import { foreignText, standInReasons } from '../refusal-text.ts';
+import { answerText, explainSeconds, longestAnswer, refusedAnswer } from '../refused-answer.ts';
 import { likelyCauses } from './causes.ts';
 import { cloudAt, cloudNamed, tokenAddress, type AzureCloud } from './clouds.ts';
 import type { AzureConfiguration } from './configure.ts';
 import { tenantOf } from './render.ts';
-
-const timeoutMilliseconds = 3000;
-const longestAnswer = 100_000;
 
 /**
  * Tries the exchange once, to say why Entra refuses it: one client-credentials request with the token as assertion, as
@@ -28,7 +26,7 @@ export async function explainAzure(
   const tenant = tenantOf(io.environment);
   // The tenant becomes part of a path.
   if (tenant === undefined || !/^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(tenant)) return null;
-  const signal = AbortSignal.timeout(timeoutMilliseconds);
+  const signal = AbortSignal.timeout(explainSeconds * 1000);
   try {
     const cloud = await cloudOf(io, signal);
     if (cloud === null) return null;
@@ -45,12 +43,9 @@ export async function explainAzure(
       redirect: 'manual',
       signal,
     });
-    if (response.status < 400 || response.status === 429 || response.status >= 500) {
-      await response.body?.cancel();
-      return null;
-    }
-    const body = jsonObject(await readLimited(response, longestAnswer));
-    return readRefusal({ configuration, tag, tenant, token }, response, body);
+    const body = await refusedAnswer(response);
+    if (body === null) return null;
+    return readRefusal({ configuration, tag, tenant, token }, response, parseJsonObject(body) ?? {});
   } catch {
     // Whatever kept the call from being answered says nothing about the federated credentials.
     return null;
@@ -67,7 +62,7 @@ async function cloudOf({ environment, fetch }: PlatformIo, signal: AbortSignal):
     const base = tokenAddress(`https://${metadataHost}`);
     if (base === null) return null;
     const response = await fetch(`${base}/metadata/endpoints?api-version=2022-09-01`, { redirect: 'manual', signal });
-    return response.ok ? cloudFrom(jsonObject(await readLimited(response, longestAnswer))) : null;
+    return response.ok ? cloudFrom(parseJsonObject(await readLimited(response, longestAnswer)) ?? {}) : null;
   }
   const authorityHost = environment['AZURE_AUTHORITY_HOST'];
   if (authorityHost) {
@@ -95,10 +90,10 @@ interface Asked {
 
 function readRefusal({ configuration, tag, tenant, token }: Asked, response: Response, body: JsonObject): Refusal {
   const show = (text: string): string => foreignText(text, token);
-  const description = textOf(body['error_description']);
+  const description = answerText(body, 'error_description');
   const code = errorCode(body) ?? `HTTP ${response.status}`;
   const message = description === null ? 'the answer is not one of Entra' : ownWords(description);
-  const requestId = textOf(body['trace_id']) ?? response.headers.get('x-ms-request-id');
+  const requestId = answerText(body, 'trace_id') ?? response.headers.get('x-ms-request-id');
   return {
     platform: 'azure',
     tag,
@@ -123,7 +118,7 @@ function errorCode(body: JsonObject): string | null {
   const codes = body['error_codes'];
   const first: unknown = Array.isArray(codes) ? codes[0] : undefined;
   if (Number.isSafeInteger(first)) return `AADSTS${String(first)}`;
-  return /^AADSTS\d+/.exec(textOf(body['error_description']) ?? '')?.[0] ?? textOf(body['error']);
+  return /^AADSTS\d+/.exec(answerText(body, 'error_description') ?? '')?.[0] ?? answerText(body, 'error');
 }
 
 /** The description without its code, and without the ids and the time that follow it. */
@@ -132,17 +127,4 @@ function ownWords(description: string): string {
     .replace(/^AADSTS\d+:\s*/, '')
     .replace(/\s*Trace ID:.*$/s, '')
     .trim();
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function jsonObject(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : {};
-  } catch {
-    return {};
-  }
 }

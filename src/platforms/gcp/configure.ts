@@ -1,3 +1,4 @@
+import { checkedAudience, shownValue } from '../checked-value.ts';
 import { fullName, type FoundValue, type VariableReader, type VariableTable } from '../variables.ts';
 import {
   faultOfProjectNumber,
@@ -71,16 +72,10 @@ export function providerAudience(provider: string): string {
 export function configureGcp(read: VariableReader): GcpConfiguration {
   const email = emailOf(read);
   const provider = providerOf(read);
-  const audience = read.required('WORKLOAD_IDENTITY_AUDIENCE');
-  if (audience.variable === null) return { provider, email, audience: providerAudience(provider) };
-  if (audience.value.length > 256 || /[\p{Cc}\s]/u.test(audience.value)) {
-    throw read.invalid(
-      audience,
-      'is not an audience: 1 to 256 characters, without blanks',
-      "give one of the provider's allowed audiences, or remove it for the name of the provider",
-    );
-  }
-  return { provider, email, audience: audience.value };
+  if (read.required('WORKLOAD_IDENTITY_AUDIENCE').variable === null)
+    return { provider, email, audience: providerAudience(provider) };
+  const mend = "give one of the provider's allowed audiences, or remove it for the name of the provider";
+  return { provider, email, audience: checkedAudience(read, 256, mend) };
 }
 
 function emailOf(read: VariableReader): string | null {
@@ -89,7 +84,7 @@ function emailOf(read: VariableReader): string | null {
   if (type.value !== 'service_account') {
     throw read.invalid(
       type,
-      `is ${quoted(type.value)}`,
+      `is ${shownValue(type)}`,
       'use service_account (impersonation) or workload_pool (roles granted to the pool’s members)',
     );
   }
@@ -99,7 +94,7 @@ function emailOf(read: VariableReader): string | null {
     return email.value;
   throw read.invalid(
     email,
-    `is ${quoted(email.value)}, which is not the email of a service account`,
+    `is ${shownValue(email)}, which is not the email of a service account`,
     'give it as NAME@PROJECT.iam.gserviceaccount.com',
   );
 }
@@ -112,7 +107,7 @@ function providerOf(read: VariableReader): string {
   if (fault === null) return name.value;
   throw read.invalid(
     name,
-    `is ${quoted(name.value)}: ${fault}`,
+    `is ${shownValue(name)}: ${fault}`,
     'give it as projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER, without a host',
   );
 }
@@ -134,12 +129,12 @@ function providerFromParts(read: VariableReader): string {
   if (fault !== null) {
     throw read.invalid(
       projectNumber,
-      `is ${quoted(projectNumber.value)}, which is not the number of a project`,
+      `is ${shownValue(projectNumber)}, which is not the number of a project`,
       'give the number, not the id: gcloud projects describe ID --format="value(projectNumber)"',
     );
   }
   for (const part of [pool, provider]) {
-    if (!isPoolId(part.value)) throw read.invalid(part, `is ${quoted(part.value)}`, `give an id: ${idRule}`);
+    if (!isPoolId(part.value)) throw read.invalid(part, `is ${shownValue(part)}`, `give an id: ${idRule}`);
   }
   return providerName({ projectNumber: projectNumber.value, pool: pool.value, provider: provider.value });
 }
@@ -147,8 +142,4 @@ function providerFromParts(read: VariableReader): string {
 function nameOf(read: VariableReader, name: string): string {
   const spec = gcpVariables.variables.find((variable) => variable.name === name)!;
   return fullName(gcpVariables, spec, null, { tag: read.tag });
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
 }

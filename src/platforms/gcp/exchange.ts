@@ -1,17 +1,16 @@
 import { ExchangeRefused, type PlatformIo, type Refusal } from '../../domain/credential.ts';
 import type { Problem } from '../../domain/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
+import { isJsonObject, parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { IdentityToken } from '../../domain/token.ts';
 import { readLimited } from '../read-limited.ts';
 import { foreignText, standInReasons } from '../refusal-text.ts';
+import { answerText, explainSeconds, longestAnswer, refusedAnswer } from '../refused-answer.ts';
 import { likelyCauses } from './causes.ts';
 import { providerAudience, type GcpConfiguration } from './configure.ts';
 import { gcpHosts, impersonationUrl, tokenUrl, type GcpHosts } from './hosts.ts';
 import { longestSubject, subjectBytes } from './subject.ts';
 
-const timeoutMilliseconds = 3000;
-const longestAnswer = 100_000;
 const scope = 'https://www.googleapis.com/auth/cloud-platform';
 
 /** What one try came to; `silent`: not reached in time, or failed by itself (429, 5xx). */
@@ -71,7 +70,7 @@ export async function askAboutSubject(
 
 async function tryExchange(exchange: Exchange): Promise<Trial> {
   const { configuration, token, hosts } = exchange;
-  const signal = AbortSignal.timeout(timeoutMilliseconds);
+  const signal = AbortSignal.timeout(explainSeconds * 1000);
   try {
     const answer = await exchange.fetch(tokenUrl(hosts), {
       method: 'POST',
@@ -87,8 +86,7 @@ async function tryExchange(exchange: Exchange): Promise<Trial> {
       redirect: 'manual',
       signal,
     });
-    if (answer.status !== 200) return await refusalOf(exchange, answer, null);
-    if (configuration.email === null) return await letGo(answer, 'accepted');
+    if (answer.status !== 200 || configuration.email === null) return await trialOf(exchange, answer, null);
     const federated = federatedToken(await readLimited(answer, longestAnswer));
     if (federated === null) return { kind: 'silent' };
     const impersonation = await exchange.fetch(impersonationUrl(hosts, configuration.email), {
@@ -102,35 +100,30 @@ async function tryExchange(exchange: Exchange): Promise<Trial> {
       redirect: 'manual',
       signal,
     });
-    return await refusalOf(exchange, impersonation, federated);
+    return await trialOf(exchange, impersonation, federated);
   } catch {
     // Whatever kept the calls from being answered says nothing about the trust.
     return { kind: 'silent' };
   }
 }
 
-async function letGo(answer: Response, kind: 'accepted' | 'silent'): Promise<Trial> {
-  await answer.body?.cancel();
-  return { kind };
-}
-
 function federatedToken(body: string): Secret | null {
-  const token = members(body)['access_token'];
+  const token = parseJsonObject(body)?.['access_token'];
   // It becomes a header.
   return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token) ? new Secret(token) : null;
 }
 
 /** @param federated the credential that the call carried; null for the identity token alone */
-async function refusalOf(exchange: Exchange, answer: Response, federated: Secret | null): Promise<Trial> {
+async function trialOf(exchange: Exchange, answer: Response, federated: Secret | null): Promise<Trial> {
   const { configuration, tag, token } = exchange;
   const { status } = answer;
-  if (status < 400) return letGo(answer, status === 200 ? 'accepted' : 'silent');
-  if (status === 429 || status >= 500) return letGo(answer, 'silent');
+  const body = await refusedAnswer(answer);
+  if (body === null) return { kind: status === 200 ? 'accepted' : 'silent' };
   const show = (text: string): string => {
     const shown = federated === null ? text : text.replaceAll(federated.reveal(), '[token]');
     return foreignText(shown, token);
   };
-  const said = errorOf(members(await readLimited(answer, longestAnswer)));
+  const said = errorOf(parseJsonObject(body) ?? {});
   const code = show(said.code ?? `HTTP ${status}`);
   const message = show(said.message ?? 'the answer is not one of Google');
   const { iss, aud, sub } = token.claims;
@@ -163,21 +156,8 @@ async function refusalOf(exchange: Exchange, answer: Response, federated: Secret
 /** Both shapes: `{error, error_description}` of the token service, `{error: {status, message}}` of every other API. */
 function errorOf(body: JsonObject): { code: string | null; message: string | null } {
   const { error } = body;
-  if (isJsonObject(error))
-    return { code: textOf(error['status']) ?? textOf(error['code']), message: textOf(error['message']) };
-  return { code: textOf(error), message: textOf(body['error_description']) };
-}
-
-function textOf(value: Json | undefined): string | null {
-  if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function members(body: string): JsonObject {
-  try {
-    const parsed = JSON.parse(body) as Json;
-    return isJsonObject(parsed) ? parsed : {};
-  } catch {
-    return {};
-  }
+  if (!isJsonObject(error)) return { code: answerText(body, 'error'), message: answerText(body, 'error_description') };
+  const number = error['code'];
+  const code = answerText(error, 'status') ?? (typeof number === 'number' ? String(number) : answerText(error, 'code'));
+  return { code, message: answerText(error, 'message') };
 }

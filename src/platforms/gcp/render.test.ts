@@ -161,17 +161,17 @@ describe('the platform', () => {
     });
     const { claims } = exampleToken(undefined, `//iam.googleapis.com/${provider}`);
     const at = new Date(claims.iat * 1000);
-    expect(await gcp.trust!.judge(document, { claims, at, offered: email })).toMatchObject({
+    expect(await gcp.trust.judge(document, { claims, at, offered: email })).toMatchObject({
       allowed: true,
       identity: `${email}, as principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/tf-example-com/subject/${claims.sub}`,
     });
-    expect(await gcp.trust!.judge(document, { claims, at, offered: `x${email}` })).toMatchObject({
+    expect(await gcp.trust.judge(document, { claims, at, offered: `x${email}` })).toMatchObject({
       allowed: false,
       error: { code: 'PERMISSION_DENIED' },
     });
-    expect(await gcp.trust!.judge(document, { claims, at, offered: provider })).toMatchObject({ allowed: true });
+    expect(await gcp.trust.judge(document, { claims, at, offered: provider })).toMatchObject({ allowed: true });
     const long = { ...claims, sub: 's'.repeat(128) };
-    expect(await gcp.trust!.judge(document, { claims: long, at, offered: email })).toMatchObject({
+    expect(await gcp.trust.judge(document, { claims: long, at, offered: email })).toMatchObject({
       allowed: false,
       error: { code: 'invalid_request' },
       reasons: [expect.stringContaining('128 bytes')],

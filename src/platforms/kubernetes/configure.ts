@@ -1,3 +1,4 @@
+import { checkedAudience } from '../checked-value.ts';
 import type { VariableReader, VariableTable } from '../variables.ts';
 
 /** The variables of Kubernetes. Nothing is asked for by phase: plan and apply are different users, through `sub`. */
@@ -27,13 +28,7 @@ export interface KubernetesConfiguration {
  * @throws {ConfigurationError} `configuration_invalid`, naming the variable
  */
 export function configureKubernetes(read: VariableReader): KubernetesConfiguration {
-  const audience = read.required('WORKLOAD_IDENTITY_AUDIENCE');
-  if (audience.value.length > 255 || /[\p{Cc}\s]/u.test(audience.value)) {
-    throw read.invalid(
-      audience,
-      'is not an audience: 1 to 255 characters, without blanks',
-      'give one of issuer.audiences of the authentication configuration, or the --oidc-client-id of the API server',
-    );
-  }
-  return { audience: audience.value };
+  const mend =
+    'give one of issuer.audiences of the authentication configuration, or the --oidc-client-id of the API server';
+  return { audience: checkedAudience(read, 255, mend) };
 }

@@ -1,13 +1,12 @@
 import type { PlatformIo, Refusal } from '../../domain/credential.ts';
+import { parseJsonObject } from '../../domain/json.ts';
 import type { IdentityToken } from '../../domain/token.ts';
 import { fetchWithCa } from '../fetch-with-ca.ts';
-import { readLimited } from '../read-limited.ts';
 import { foreignText, standInReasons } from '../refusal-text.ts';
+import { answerText, explainSeconds, refusedAnswer } from '../refused-answer.ts';
 import { apiServer } from './api-server.ts';
 import { likelyCauses } from './causes.ts';
 
-const timeoutMilliseconds = 3000;
-const longestAnswer = 100_000;
 const review = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 
 /**
@@ -38,13 +37,10 @@ export async function explainKubernetes(
       },
       body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMilliseconds),
+      signal: AbortSignal.timeout(explainSeconds * 1000),
     });
-    if (response.status < 400 || response.status === 429 || response.status >= 500) {
-      await response.body?.cancel();
-      return null;
-    }
-    return readRefusal(tag, token, server.url, response, await readLimited(response, longestAnswer));
+    const body = await refusedAnswer(response);
+    return body === null ? null : readRefusal(tag, token, server.url, response, body);
   } catch {
     // Whatever kept the call from being answered says nothing about the API server's configuration.
     return null;
@@ -59,9 +55,10 @@ function readRefusal(
   body: string,
 ): Refusal {
   const show = (text: string): string => foreignText(text, token);
-  const status = statusOf(body);
-  const code = show(status.reason ?? `HTTP ${response.status}`);
-  const message = show(status.message ?? 'the answer is not one of a Kubernetes API server');
+  const answer = parseJsonObject(body) ?? {};
+  const status = answer['kind'] === 'Status' ? answer : {};
+  const code = show(answerText(status, 'reason') ?? `HTTP ${response.status}`);
+  const message = show(answerText(status, 'message') ?? 'the answer is not one of a Kubernetes API server');
   const requestId = response.headers.get('audit-id');
   return {
     platform: 'kubernetes',
@@ -80,16 +77,4 @@ function readRefusal(
     }),
     reasons: standInReasons(response).map(show),
   };
-}
-
-/** The members of a `Status` object that count here. */
-function statusOf(body: string): { reason: string | undefined; message: string | undefined } {
-  try {
-    const status = JSON.parse(body) as Record<string, unknown> | null;
-    const text = (name: string): string | undefined =>
-      status?.['kind'] === 'Status' && typeof status[name] === 'string' ? status[name] : undefined;
-    return { reason: text('reason'), message: text('message') };
-  } catch {
-    return { reason: undefined, message: undefined };
-  }
 }

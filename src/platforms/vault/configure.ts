@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { checkedAudience, shownValue } from '../checked-value.ts';
 import type { FoundValue, VariableReader, VariableTable } from '../variables.ts';
 
 /** Who tokens are for when nothing is set, as in HCP Terraform. */
@@ -74,7 +75,11 @@ export function configureVault(read: VariableReader): VaultConfiguration {
     ca: certificates(read),
     authPath: authPath(read),
     role: role(read),
-    audience: audience(read),
+    audience: checkedAudience(
+      read,
+      255,
+      `give one of the role's bound_audiences, or remove it for ${defaultVaultAudience}`,
+    ),
     timeoutSeconds: timeout(read),
   };
 }
@@ -89,14 +94,15 @@ function address(read: VariableReader): string {
   const mend = 'give it as https://HOST:PORT';
   const isUrl = /^https?:\/\/[\x21-\x7e]+$/i.test(found.value) && URL.canParse(found.value);
   if (!isUrl || found.value.length > 1000)
-    throw read.invalid(found, `is ${shown(found)}, which is not an http or https address`, mend);
+    throw read.invalid(found, `is ${shownValue(found)}, which is not an http or https address`, mend);
   const url = new URL(found.value);
   // Never shown: there is a password in it.
   if (url.username !== '' || url.password !== '') throw read.invalid(found, 'holds a name or a password', mend);
-  if (/[?#]/.test(found.value)) throw read.invalid(found, `is ${shown(found)}: it has a query or a fragment`, mend);
+  if (/[?#]/.test(found.value))
+    throw read.invalid(found, `is ${shownValue(found)}: it has a query or a fragment`, mend);
   const base = found.value.replace(/\/+$/, '');
   if (base.endsWith('/v1'))
-    throw read.invalid(found, `is ${shown(found)}: it ends in /v1, which clients add themselves`, 'leave /v1 out');
+    throw read.invalid(found, `is ${shownValue(found)}: it ends in /v1, which clients add themselves`, 'leave /v1 out');
   return base;
 }
 
@@ -117,7 +123,7 @@ function authPath(read: VariableReader): string {
   const mend = 'give the mount alone, such as jwt, as "vault auth list" shows it';
   const mount = path(read, found, mend);
   // HCP Terraform puts `auth/` before it, too; a mount at `auth/auth/…` is nobody's.
-  if (mount.startsWith('auth/')) throw read.invalid(found, `is ${shown(found)}: "auth/" is added by itself`, mend);
+  if (mount.startsWith('auth/')) throw read.invalid(found, `is ${shownValue(found)}: "auth/" is added by itself`, mend);
   return mount;
 }
 
@@ -126,7 +132,7 @@ function path(read: VariableReader, found: FoundValue, mend: string): string {
   const bare = found.value.replace(/^\/|\/$/g, '');
   const parts = bare.split('/');
   if (!pathPattern.test(bare) || bare.length > 500 || parts.includes('.') || parts.includes('..'))
-    throw read.invalid(found, `is ${shown(found)}, which is not a path`, mend);
+    throw read.invalid(found, `is ${shownValue(found)}, which is not a path`, mend);
   return bare;
 }
 
@@ -136,20 +142,8 @@ function role(read: VariableReader): string {
   if (!/^\w(?:[\w.-]{0,253}\w)?$/.test(found.value)) {
     throw read.invalid(
       found,
-      `is ${shown(found)}, which is not the name of a role`,
+      `is ${shownValue(found)}, which is not the name of a role`,
       'give the name alone, such as payments-plan: letters, digits, "_", "-" and "."',
-    );
-  }
-  return found.value;
-}
-
-function audience(read: VariableReader): string {
-  const found = read.required('WORKLOAD_IDENTITY_AUDIENCE');
-  if (found.value.length > 255 || /[\p{Cc}\s]/u.test(found.value)) {
-    throw read.invalid(
-      found,
-      'is not an audience: 1 to 255 characters, without blanks',
-      `give one of the role's bound_audiences, or remove it for ${defaultVaultAudience}`,
     );
   }
   return found.value;
@@ -161,7 +155,7 @@ function timeout(read: VariableReader): number {
   if (seconds < 1 || seconds > longestTimeoutSeconds) {
     throw read.invalid(
       found,
-      `is ${shown(found)}, which is not a number of seconds from 1 to ${longestTimeoutSeconds}`,
+      `is ${shownValue(found)}, which is not a number of seconds from 1 to ${longestTimeoutSeconds}`,
       'give digits alone, such as 60',
     );
   }
@@ -200,8 +194,4 @@ function isCertificate(pem: string): boolean {
   } catch {
     return false;
   }
-}
-
-function shown({ value }: FoundValue): string {
-  return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
 }

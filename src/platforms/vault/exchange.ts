@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { IdentityToken } from '../../domain/token.ts';
 import { foreignText } from '../refusal-text.ts';
+import { explainSeconds } from '../refused-answer.ts';
 import { likelyCauses } from './causes.ts';
 import { roleUrl, type VaultConfiguration } from './configure.ts';
 import { callOnce, callWithRetries, passes, type VaultAnswer, type VaultCall, type VaultIo } from './http.ts';
@@ -20,9 +21,6 @@ export interface VaultLogin {
   /** How often it can be used; 0: without limit. */
   readonly uses: number;
 }
-
-/** For an explanation, everything included. */
-const explainSeconds = 3;
 
 /**
  * Logs in at the JWT auth method, asking again while Vault is sealed or overloaded.
