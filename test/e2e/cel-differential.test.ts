@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jsonValue, sample } from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CelError, compileCel } from '../../src/platforms/cel.ts';
+import { CelError, compileCel } from '../../src/platforms/gcp/cel/index.ts';
 import { claims, generated, handwritten, matching } from '../support/cel-expressions.ts';
 import { describeWith, requireProgram } from '../support/programs.ts';
 

@@ -1,4 +1,4 @@
-import { CelError, compileCel, type CelFunction, type CelProgram } from '../cel.ts';
+import { CelError, compileCel, type CelFunction, type CelProgram } from './cel/index.ts';
 
 /** An expression of a mapping or a condition; `program` is null where Google may take what is not modelled here. */
 export interface GcpExpression {

@@ -1,6 +1,6 @@
 import { isJsonObject, parseJsonObject, type JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
-import { CelError } from '../cel.ts';
+import { CelError } from './cel/index.ts';
 import { readJsonDocument, type JsonNode, type Member, type Place } from '../json-document.ts';
 import { compileGcp, type GcpExpression } from './dialect.ts';
 import { itemsOf, membersOf, objectOf, refuse, requiredText, textOf } from './native-json.ts';

@@ -1,4 +1,4 @@
-// cel-go evaluates expressions with Google's own implementation of CEL, for the differential test of src/platforms/cel.ts.
+// cel-go evaluates expressions with Google's own implementation of CEL, for the differential test of src/platforms/gcp/cel.
 //
 // Input: one JSON object a line, {"expression": "…", "assertion": …}. Output: for each a line {"value": …} or
 // {"refused": "compile"|"evaluate", "message": "…"}. Whole numbers become int, others double; a uint comes out as a

@@ -1,4 +1,4 @@
-import { CelFaultError } from './cel-check.ts';
+import { CelFaultError } from './check.ts';
 
 // A comment, or what opens a text: its prefix (r: raw, b: bytes) and its quotes.
 const opening = /\/\/[^\n]*|(?<![A-Za-z0-9_])([bBrR]{0,2})("{3}|'{3}|"|')|"{3}|'{3}|"|'/g;

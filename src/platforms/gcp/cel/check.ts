@@ -12,7 +12,7 @@ import {
   typeOf,
   type CelSignature,
   type CelType,
-} from './cel-types.ts';
+} from './types.ts';
 
 /** Where in the expression, and why it cannot stand there. */
 export interface CelFault {

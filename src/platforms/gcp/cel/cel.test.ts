@@ -1,7 +1,7 @@
 import { assert as check, jsonValue, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anyText } from '../../test/support/any-text.ts';
-import { CelError, compileCel, type CelFunction } from './cel.ts';
+import { anyText } from '../../../../test/support/any-text.ts';
+import { CelError, compileCel, type CelFunction } from './index.ts';
 
 const claims = {
   sub: 'organization:acme:project:Default Project:workspace:web:run_phase:plan',

@@ -19,10 +19,10 @@ import {
   type CelValue,
 } from '@bufbuild/cel';
 import type { Expr, SourceInfo } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js';
-import { CelFaultError, checkCel } from './cel-check.ts';
-import { checkEscapes } from './cel-escapes.ts';
-import { celFunctions } from './cel-functions.ts';
-import { standardSignatures, type CelKind, type CelSignature } from './cel-types.ts';
+import { CelFaultError, checkCel } from './check.ts';
+import { checkEscapes } from './escapes.ts';
+import { celFunctions } from './functions.ts';
+import { standardSignatures, type CelKind, type CelSignature } from './types.ts';
 
 /** The longest expression, in characters. Google's conditions end at 4,096. */
 const longestExpression = 20_000;
