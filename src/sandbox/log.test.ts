@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyText } from '../../test/support/any-text.ts';
-import { sandboxSentence, type SandboxLogLine } from './log.ts';
+import { sandboxSentence, withoutTokens, type SandboxLogLine } from './log.ts';
 
 const line: SandboxLogLine = {
   at: '2026-11-21T12:00:00.000Z',
@@ -56,5 +56,29 @@ describe('the sentence of a request', () => {
         expect(sentence).not.toMatch(/[\p{Cc}\p{Cf}]/u);
       }),
     );
+  });
+});
+
+describe('a line that is kept', () => {
+  const token = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ';
+
+  it('holds no token, wherever a caller has put one', () => {
+    const mixed: SandboxLogLine = {
+      ...line,
+      role: token,
+      resource: `/v1/secret/data/hvs.CAESIJsecretsecret/${token}`,
+      message: `Request ARN ${token} is invalid`,
+      reasons: [`no role ${token.slice(0, 60)}`],
+      checks: [
+        { step: 'role', key: 'r', operator: 'equals', expected: 'a', actual: token, result: 'fail', sentence: token },
+      ],
+    };
+    const text = JSON.stringify(withoutTokens(mixed));
+    expect(text).not.toMatch(/eyJ|c2lnbmF0|CAESIJ/);
+    expect(text).toContain('Request ARN [token] is invalid');
+  });
+
+  it('is else as it was', () => {
+    expect(withoutTokens(line)).toEqual(line);
   });
 });

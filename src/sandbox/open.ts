@@ -6,7 +6,7 @@ import { errnoOf } from '../files/file-failure.ts';
 import { loopbackNames, openCertificateAuthority, type CertificateAuthority } from './certificates.ts';
 import type { SandboxConfig } from './config.ts';
 import { acceptList } from './list-method.ts';
-import type { SandboxLogLine } from './log.ts';
+import { withoutTokens, type SandboxLogLine } from './log.ts';
 import { standIns, type StandInId } from './registry.ts';
 import { closeServer, requestListener } from './serve.ts';
 import type { StandIn, StandInAddress, StandInKind, StandInWorld } from './stand-in.ts';
@@ -49,7 +49,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const world: StandInWorld = {
     now: options.now ?? (() => new Date()),
     fetch: options.fetch ?? fetch,
-    log: options.log,
+    log: (line) => options.log(withoutTokens(line)),
   };
   const opened = (Object.entries(standIns) as [StandInId, AnyStandInKind][]).flatMap(([id, kind]) => {
     const config = options.config[id];
