@@ -1,6 +1,6 @@
 import { quoted } from '../../domain/printable.ts';
 import { TrustDocumentError } from '../../domain/trust.ts';
-import type { Placed, WrittenRule } from './acl-policy.ts';
+import type { Placed, WrittenRule } from './acl-rule.ts';
 
 /** A sign, a word or a text of the policy, with its place. */
 interface HclToken extends Placed {

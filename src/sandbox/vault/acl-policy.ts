@@ -3,6 +3,7 @@ import { quoted } from '../../domain/printable.ts';
 import { TrustDocumentError } from '../../domain/trust.ts';
 import { readJsonDocument, type JsonNode, type Place } from '../../platforms/json-document.ts';
 import { readHclPolicy } from './acl-hcl.ts';
+import type { Placed, WrittenRule } from './acl-rule.ts';
 
 /** What a policy may allow on a path. */
 export type Capability = (typeof capabilities)[number];
@@ -29,17 +30,6 @@ export interface AclRule {
 }
 
 export type AclPolicy = readonly AclRule[];
-
-/** A text with its place in the document. */
-export interface Placed extends Place {
-  readonly value: string;
-}
-
-/** A rule before its values are checked. */
-export interface WrittenRule {
-  readonly path: Placed;
-  readonly settings: readonly { readonly name: Placed; readonly values: readonly Placed[] | null }[];
-}
 
 /**
  * Reads an ACL policy: HCL, or the same as JSON (`{"path": {"x": {"capabilities": […]}}}`). Only `capabilities` is
