@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isAllowed } from './allow-list.ts';
+import { Secret } from '../domain/secret.ts';
+import { isAllowed, placeVariables } from './allow-list.ts';
 
 describe('the allow-list', () => {
   it.each([
@@ -144,4 +145,22 @@ describe('the allow-list', () => {
       expect(isAllowed(name, false)).toBe(false);
     },
   );
+});
+
+describe('what a platform may look at', () => {
+  it('is what is no secret, and a place even when its value came from a file', () => {
+    const variables = new Map<string, Secret | string>([
+      ['GREETING', 'hello'],
+      ['DB_PASSWORD', new Secret('hunter22')],
+      ['TF_VAR_password', new Secret('hunter22')],
+      ['KUBE_CLUSTER_CA_CERT_DATA', new Secret('-----BEGIN CERTIFICATE-----')],
+      ['ARM_TENANT_ID', new Secret('3f2f1e0d-0c0b-4a09-8807-060504030201')],
+      ['AWS_SECRET_ACCESS_KEY', new Secret('hunter22')],
+    ]);
+    expect(placeVariables(variables)).toEqual({
+      GREETING: 'hello',
+      KUBE_CLUSTER_CA_CERT_DATA: '-----BEGIN CERTIFICATE-----',
+      ARM_TENANT_ID: '3f2f1e0d-0c0b-4a09-8807-060504030201',
+    });
+  });
 });

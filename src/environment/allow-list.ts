@@ -1,3 +1,35 @@
+import { revealed, type Secret } from '../domain/secret.ts';
+
+/** They say where, but not who. */
+const places: readonly string[] = [
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_*',
+  'AWS_USE_FIPS_ENDPOINT',
+  'AWS_USE_DUALSTACK_ENDPOINT',
+  'AWS_STS_REGIONAL_ENDPOINTS',
+  'AWS_MAX_ATTEMPTS',
+  'AWS_RETRY_MODE',
+  'AWS_DEFAULT_OUTPUT',
+  'AWS_PAGER',
+  'GOOGLE_PROJECT',
+  'GOOGLE_CLOUD_PROJECT',
+  'GCLOUD_PROJECT',
+  'CLOUDSDK_CORE_PROJECT',
+  'GOOGLE_REGION',
+  'GOOGLE_ZONE',
+  'ARM_SUBSCRIPTION_ID',
+  'ARM_TENANT_ID',
+  'ARM_ENVIRONMENT',
+  'ARM_METADATA_HOST',
+  'ARM_METADATA_HOSTNAME',
+  'AZURE_AUTHORITY_HOST',
+  'KUBE_HOST',
+  'KUBE_CLUSTER_CA_CERT_DATA',
+  'KUBE_TLS_SERVER_NAME',
+];
+
 /**
  * The caller's variables that reach the child, as a table: exact names, or with one `*` for any characters. Everything else stays
  * behind, above all the runner's own cloud identity (`AWS_*`, `GOOGLE_*`, `ARM_*`, `VAULT_*`, `KUBE*` …).
@@ -51,37 +83,7 @@ const allowed: readonly { readonly about: string; readonly names: readonly strin
       'CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE',
     ],
   },
-  {
-    about: 'regions, endpoints and names of projects, which say where but not who',
-    names: [
-      'AWS_REGION',
-      'AWS_DEFAULT_REGION',
-      'AWS_ENDPOINT_URL',
-      'AWS_ENDPOINT_URL_*',
-      'AWS_USE_FIPS_ENDPOINT',
-      'AWS_USE_DUALSTACK_ENDPOINT',
-      'AWS_STS_REGIONAL_ENDPOINTS',
-      'AWS_MAX_ATTEMPTS',
-      'AWS_RETRY_MODE',
-      'AWS_DEFAULT_OUTPUT',
-      'AWS_PAGER',
-      'GOOGLE_PROJECT',
-      'GOOGLE_CLOUD_PROJECT',
-      'GCLOUD_PROJECT',
-      'CLOUDSDK_CORE_PROJECT',
-      'GOOGLE_REGION',
-      'GOOGLE_ZONE',
-      'ARM_SUBSCRIPTION_ID',
-      'ARM_TENANT_ID',
-      'ARM_ENVIRONMENT',
-      'ARM_METADATA_HOST',
-      'ARM_METADATA_HOSTNAME',
-      'AZURE_AUTHORITY_HOST',
-      'KUBE_HOST',
-      'KUBE_CLUSTER_CA_CERT_DATA',
-      'KUBE_TLS_SERVER_NAME',
-    ],
-  },
+  { about: 'regions, endpoints and names of projects, which say where but not who', names: places },
   { about: 'Terraform and OpenTofu', names: ['TF_*', 'CHECKPOINT_DISABLE', 'TERRAGRUNT_*', 'TG_*'] },
   {
     about: 'git',
@@ -137,6 +139,7 @@ const forDownloads: readonly string[] = [
 
 const inTable = matcher(allowed.flatMap((row) => row.names));
 const isEndpoint = matcher(endpoints);
+const isPlace = matcher([...places, ...endpoints]);
 const isForDownloads = matcher(forDownloads);
 
 /** Whether one of the caller's variables reaches the child without being named. Pure. */
@@ -156,4 +159,13 @@ function matcher(names: readonly string[]): (name: string) => boolean {
     parts.some(
       ([start, end]) => name.length >= start.length + end.length && name.startsWith(start) && name.endsWith(end),
     );
+}
+
+/**
+ * Variables that a platform may look at: those that are no secret, and those that say where but not who, also when their
+ * value came from a file (a certificate authority) and so is kept out of output.
+ */
+export function placeVariables(variables: Iterable<readonly [string, Secret | string]>): Record<string, string> {
+  const open = [...variables].filter(([name, value]) => typeof value === 'string' || isPlace(name));
+  return Object.fromEntries(open.map(([name, value]) => [name, revealed(value)]));
 }

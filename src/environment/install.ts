@@ -7,6 +7,7 @@ import type { IdentityToken } from '../domain/token.ts';
 import { sessionNameOf } from '../domain/workload.ts';
 import { errnoOf } from '../files/file-failure.ts';
 import { inputVariableName } from '../platforms/index.ts';
+import { placeVariables } from './allow-list.ts';
 import type { HomeLink } from './caller-home.ts';
 import { childEnvironment, type ChildEnvironment, type PlatformFacts } from './child-environment.ts';
 import { configurationDirectory, makeConfigurationDirectory, writeSecretFile } from './directory.ts';
@@ -29,10 +30,10 @@ export function platformIo(environment: OpenEnvironment, request: CredentialRequ
   };
 }
 
-/** The child's environment before any credentials, without secrets: regions and endpoints. */
+/** The child's environment before any credentials: regions, endpoints and their certificate authorities. */
 function endpointVariables(environment: OpenEnvironment): Record<string, string> {
   const { variables } = childVariables({ ...environment, installed: [] }, environment.run.command);
-  return Object.fromEntries([...variables].filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return placeVariables(variables);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { CredentialRequest, PlatformIo, Refusal } from '../../domain/creden
 import type { Lease } from '../../domain/lease.ts';
 import type { Claims, IdentityToken } from '../../domain/token.ts';
 import { sessionNameOf, type Phase } from '../../domain/workload.ts';
-import { isAllowed } from '../../environment/allow-list.ts';
+import { isAllowed, placeVariables } from '../../environment/allow-list.ts';
 import { fetchWithCa } from '../../platforms/fetch-with-ca.ts';
 import type { CliContext } from '../context.ts';
 import { requestsOf } from '../exec/run.ts';
@@ -70,15 +70,12 @@ async function tryExchange(
 function platformIo(context: CliContext, open: OpenWorkload, lease: Lease): Omit<PlatformIo, 'fetch'> {
   const { parentEnvironment } = context.settings;
   const passed = Object.entries(parentEnvironment).filter(([name]) => isAllowed(name, false));
-  const own = [...open.workload.childVariables].filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  );
   return {
     now: context.now,
     // Nothing is written in a question.
     directory: join('/nonexistent', lease.id),
     sessionName: sessionNameOf(lease.workload),
-    environment: Object.fromEntries([...passed, ...own]),
+    environment: { ...Object.fromEntries(passed), ...placeVariables(open.workload.childVariables) },
   };
 }
 
