@@ -31,7 +31,7 @@ export function performOnObjects(
   sent: ObjectCall,
   cluster: Cluster,
 ): Outcome {
-  const isDry = readDryRun(asked.query);
+  const isDry = readDryRun(asked.query.getAll('dryRun'));
   if (asked.subresource !== null) throw methodNotAllowed();
   if (kind.isNamespaced && asked.namespace === null && asked.verb !== 'list') throw methodNotAllowed();
   if (asked.verb === 'list') return list(kind, asked, sent, cluster);
@@ -150,8 +150,10 @@ function remove(
   isDry: boolean,
 ): Outcome {
   const metadata = metadataOf(stored);
-  requirePreconditions(kind, metadata, asked.name!, sent);
-  if (!isDry) {
+  const options = readDeleteOptions(sent);
+  requirePreconditions(kind, metadata, asked.name!, options);
+  const dryRun = options['dryRun'];
+  if (!isDry && !readDryRun(Array.isArray(dryRun) ? dryRun : [])) {
     objects.remove(kind, placeOf(kind, asked), asked.name!);
     // What a namespace holds goes with it.
     if (kind === namespaces)
@@ -171,9 +173,13 @@ function remove(
   };
 }
 
-function requirePreconditions(kind: ResourceKind, metadata: JsonObject, name: string, sent: ObjectCall): void {
+function readDeleteOptions(sent: ObjectCall): JsonObject {
   const options = sent.body.length === 0 ? {} : readBody(sent);
-  const wanted = isJsonObject(options) && isJsonObject(options['preconditions']) ? options['preconditions'] : {};
+  return isJsonObject(options) ? options : {};
+}
+
+function requirePreconditions(kind: ResourceKind, metadata: JsonObject, name: string, options: JsonObject): void {
+  const wanted = isJsonObject(options['preconditions']) ? options['preconditions'] : {};
   for (const member of ['uid', 'resourceVersion'])
     if (wanted[member] !== undefined && wanted[member] !== metadata[member])
       throw new KubernetesRefusal(
@@ -202,10 +208,13 @@ function withGeneratedName(value: Json): Json {
   return { ...value, metadata: { ...metadata, name } };
 }
 
-function readDryRun(query: URLSearchParams): boolean {
-  const values = query.getAll('dryRun');
+function readDryRun(values: readonly Json[]): boolean {
   if (values.some((value) => value !== 'All'))
-    throw new KubernetesRefusal(422, 'Invalid', `DeleteOptions is invalid: dryRun: Unsupported value: "${values[0]}"`);
+    throw new KubernetesRefusal(
+      422,
+      'Invalid',
+      `DeleteOptions is invalid: dryRun: Unsupported value: ${JSON.stringify(values[0])}`,
+    );
   return values.length > 0;
 }
 

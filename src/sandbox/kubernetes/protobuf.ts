@@ -22,7 +22,7 @@ const objectMeta: Message = {
   14: ['finalizers', 'texts'],
 };
 
-/** @see Kubernetes API, the generated.proto files of core/v1, authentication/v1 and authorization/v1 */
+/** @see Kubernetes API, the generated.proto files of meta/v1, core/v1, authentication/v1 and authorization/v1 */
 const kinds: Readonly<Record<string, Message>> = {
   'v1 ConfigMap': {
     1: ['metadata', objectMeta],
@@ -31,6 +31,12 @@ const kinds: Readonly<Record<string, Message>> = {
     4: ['immutable', 'flag'],
   },
   'v1 Namespace': { 1: ['metadata', objectMeta] },
+  // Every client on client-go sends it with a DELETE, in the form of its other requests.
+  'v1 DeleteOptions': {
+    2: ['preconditions', { 1: ['uid', 'text'], 2: ['resourceVersion', 'text'] }],
+    4: ['propagationPolicy', 'text'],
+    5: ['dryRun', 'texts'],
+  },
   'authentication.k8s.io/v1 SelfSubjectReview': { 1: ['metadata', objectMeta] },
   'authentication.k8s.io/v1 TokenReview': {
     1: ['metadata', objectMeta],
