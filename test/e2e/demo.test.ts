@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { demoSteps, everyStep } from '../support/demo.ts';
 import { hallpass } from '../support/hallpass.ts';
-import { awsProviderMirror, describeWith } from '../support/programs.ts';
+import { describeWith, providerMirror } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 describeWith(['terraform', 'aws-provider'], 'hallpass demo with Terraform and the AWS provider', () => {
   it('shows the seven steps of plan, apply and destroy, and two refusals', async () => {
     const { stdout, code } = await hallpass(['demo', '--json'], {
-      env: { HALLPASS_PROVIDER_MIRROR: awsProviderMirror() },
+      env: { HALLPASS_PROVIDER_MIRROR: providerMirror('aws') },
     });
     const steps = demoSteps(stdout);
     expect(steps.filter(({ ok }) => !ok)).toEqual([]);

@@ -5,7 +5,7 @@ import { openAwsStory, type AwsStory } from '../support/aws-story.ts';
 import { azureEnvironment } from '../support/azure-clients.ts';
 import { applyApplication, azurePart, planApplication } from '../support/azure-tenant.ts';
 import type { ChildResult } from '../support/hallpass.ts';
-import { describeWith, providerMirror, terraformCliConfigText } from '../support/programs.ts';
+import { describeWith, terraformCliConfigText } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const variables = {
@@ -50,7 +50,7 @@ async function configure(provider: string, configuration: string): Promise<void>
   const required = `terraform {\n  required_providers {\n    ${provider} = { source = "registry.terraform.io/hashicorp/${provider}" }\n  }\n}\n`;
   for (const left of ['.terraform', '.terraform.lock.hcl', 'terraform.tfstate'])
     rmSync(join(story.workDirectory, left), { recursive: true, force: true });
-  writeFileSync(join(story.workDirectory, 'terraform.rc'), terraformCliConfigText(providerMirror(provider)));
+  writeFileSync(join(story.workDirectory, 'terraform.rc'), terraformCliConfigText([provider]));
   writeFileSync(join(story.workDirectory, 'main.tf'), required + configuration);
   expect(await terraform(['init'])).toMatchObject({ code: 0 });
 }

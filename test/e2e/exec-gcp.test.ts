@@ -1,11 +1,11 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAwsStory, type AwsStory, type StoryChanges } from '../support/aws-story.ts';
 import { applyAccount, gcpPart, planAccount, projectId, providerName } from '../support/gcp-project.ts';
 import { googleClients, googleEnvironment } from '../support/google-clients.ts';
 import type { ChildResult } from '../support/hallpass.ts';
-import { describeWith, providerMirror, terraformCliConfigText } from '../support/programs.ts';
+import { describeWith } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const variables = {
@@ -176,50 +176,4 @@ describe('under --intercept, with nothing but the proxy and its CA', () => {
       });
     });
   }
-});
-
-describeWith(['terraform', 'google-provider'], "exec with Terraform's Google provider", () => {
-  it('plans under the plan account, applies under the apply account, and destroys', async () => {
-    await using story = await openStory();
-    const configuration = join(story.workDirectory, 'terraform.rc');
-    writeFileSync(configuration, terraformCliConfigText(providerMirror('google')));
-    writeFileSync(
-      join(story.workDirectory, 'main.tf'),
-      `
-terraform {
-  required_providers {
-    google = { source = "registry.terraform.io/hashicorp/google" }
-  }
-}
-provider "google" {
-  project = "${projectId}"
-}
-data "google_secret_manager_secret_version_access" "region" {
-  secret = "region"
-}
-resource "google_secret_manager_secret" "one" {
-  secret_id = "one"
-  replication {
-    auto {}
-  }
-}
-resource "google_secret_manager_secret_version" "one" {
-  secret      = google_secret_manager_secret.one.id
-  secret_data = data.google_secret_manager_secret_version_access.region.secret_data
-}
-`,
-    );
-    const terraform = (...args: string[]): Promise<ChildResult> =>
-      story.hallpass(['exec', '--', 'terraform', ...args, '-no-color'], {
-        env: { ...env, TF_CLI_CONFIG_FILE: configuration },
-      });
-    expect(await terraform('init')).toMatchObject({ code: 0 });
-    const planned = await terraform('plan', '-out=plan.bin');
-    expect(planned.stderr).toContain(`gcp → ${planAccount}`);
-    expect(planned.stdout).toContain('2 to add');
-    const applied = await terraform('apply', 'plan.bin');
-    expect(applied.stderr).toContain(`gcp → ${applyAccount}`);
-    expect(applied.stdout).toContain('2 added');
-    expect((await terraform('destroy', '-auto-approve')).stdout).toContain('2 destroyed');
-  });
 });

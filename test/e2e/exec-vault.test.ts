@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBao, type Bao } from '../support/bao.ts';
 import { startHallpass, type ChildResult } from '../support/hallpass.ts';
-import { describeWith, providerMirror, requireProgram, terraformCliConfigText } from '../support/programs.ts';
+import { describeWith, requireProgram } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { setRole } from '../support/vault-set-up.ts';
 import { boundTo, openVaultStory, type VaultStory } from '../support/vault-story.ts';
@@ -302,49 +302,5 @@ describeWith(['bao', 'python-hvac'], 'exec with an OpenBao behind a private CA',
     });
     expect(code).toBe(125);
     expect(stderr).toMatch(/has a certificate that no CA we know has signed/);
-  });
-});
-
-describeWith(['bao', 'terraform', 'vault-provider'], 'exec with Terraform and the Vault provider', () => {
-  beforeAll(() => open(false));
-  afterAll(close);
-
-  it('reads a secret under the plan identity', async () => {
-    writeFileSync(
-      join(story.workDirectory, 'main.tf'),
-      `
-terraform {
-  required_providers {
-    vault = { source = "registry.terraform.io/hashicorp/vault" }
-  }
-}
-variable "tfc_vault_dynamic_credentials" {
-  type = object({
-    default = object({ token_filename = string, address = string, namespace = string, ca_cert_file = string })
-    aliases = map(object({ token_filename = string, address = string, namespace = string, ca_cert_file = string }))
-  })
-}
-provider "vault" {
-  skip_child_token = true
-  address          = var.tfc_vault_dynamic_credentials.default.address
-  namespace        = var.tfc_vault_dynamic_credentials.default.namespace
-  auth_login_token_file {
-    filename = var.tfc_vault_dynamic_credentials.default.token_filename
-  }
-}
-data "vault_kv_secret_v2" "payments" {
-  mount = "secret"
-  name  = "payments"
-}
-output "region" { value = nonsensitive(data.vault_kv_secret_v2.payments.data["region"]) }
-`,
-    );
-    const env = { TF_CLI_CONFIG_FILE: join(story.workDirectory, 'terraform.rc'), CHECKPOINT_DISABLE: '1' };
-    writeFileSync(env.TF_CLI_CONFIG_FILE, terraformCliConfigText(providerMirror('vault')));
-    const terraform = (...args: string[]) => story.hallpass(['exec', '--', 'terraform', ...args], { env });
-    expect((await terraform('init')).code).toBe(0);
-    const { stdout, code } = await terraform('plan', '-no-color');
-    expect(stdout).toContain('eu-north-1');
-    expect(code).toBe(0);
   });
 });

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAwsStory, type AwsStory } from '../support/aws-story.ts';
 import { cleanEnvironment, type ChildResult } from '../support/hallpass.ts';
 import { openTestIssuer, testKey, testSubject, type TestIssuer } from '../support/issuer.ts';
 import { bound, kubernetesPart } from '../support/kubernetes-cluster.ts';
-import { describeWith, providerMirror, requireProgram, terraformCliConfigText } from '../support/programs.ts';
+import { openLater } from '../support/later-cluster.ts';
+import { describeWith, requireProgram } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { readSandboxConfig } from '../../src/sandbox/config.ts';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
@@ -65,30 +66,6 @@ const openStory = (): Promise<AwsStory> =>
 
 /** What a test looks for must not be anywhere in what people see. */
 const token = /eyJ[A-Za-z0-9_-]{20,}\.eyJ/;
-
-/** The same workspace, whose cluster lives a day ahead. */
-async function openLater(story: AwsStory): Promise<AsyncDisposable & { readonly story: AwsStory }> {
-  const sandbox = await openSandbox({
-    config: await readSandboxConfig(JSON.stringify({ kubernetes: kubernetesPart(story.issuer) }), story.workDirectory),
-    now: () => new Date(Date.now() + 24 * 60 * 60 * 1000),
-    log: () => {},
-  });
-  const file = join(story.workDirectory, 'hallpass.yaml');
-  const before = readFileSync(file, 'utf8');
-  const settings = JSON.parse(before) as { variables: Record<string, string> };
-  const use = async (text: string) => {
-    writeFileSync(file, text);
-    await story.hallpass(['allow', '--yes']);
-  };
-  await use(JSON.stringify({ ...settings, variables: { ...settings.variables, ...sandbox.environment } }));
-  return {
-    story,
-    async [Symbol.asyncDispose]() {
-      await use(before);
-      await sandbox.close();
-    },
-  };
-}
 
 for (const client of clients) {
   describeWith([client.program], `exec with ${client.name}`, () => {
@@ -148,8 +125,8 @@ for (const client of clients) {
 
     it('is refused once the token has ended', async () => {
       // The token must last for the whole phase, since nobody reads it again; so it is the cluster that comes later.
-      await using later = await openLater(story);
-      const { stderr, code } = await later.story.hallpass(
+      await using _later = await openLater(story);
+      const { stderr, code } = await story.hallpass(
         ['exec', '--phase', 'plan', '--', requireProgram(client.program), ...client.read],
         { env },
       );
@@ -160,47 +137,6 @@ for (const client of clients) {
     });
   });
 }
-
-describeWith(['terraform', 'kubernetes-provider'], "exec with Terraform's Kubernetes provider", () => {
-  it('plans with the plan, and makes a config map with the apply', async () => {
-    await using story = await openStory();
-    const cliConfig = join(story.workDirectory, 'terraform.rc');
-    writeFileSync(cliConfig, terraformCliConfigText(providerMirror('kubernetes')));
-    writeFileSync(
-      join(story.workDirectory, 'main.tf'),
-      `
-terraform {
-  required_providers {
-    kubernetes = { source = "registry.terraform.io/hashicorp/kubernetes" }
-  }
-}
-provider "kubernetes" {}
-data "kubernetes_config_map_v1" "settings" {
-  metadata {
-    name      = "settings"
-    namespace = "payments"
-  }
-}
-resource "kubernetes_config_map_v1" "one" {
-  metadata {
-    name      = "made-by-terraform"
-    namespace = "payments"
-  }
-  data = data.kubernetes_config_map_v1.settings.data
-}
-`,
-    );
-    const terraform = (...args: string[]): Promise<ChildResult> =>
-      story.hallpass(['exec', '--', 'terraform', ...args, '-no-color'], {
-        env: { TF_CLI_CONFIG_FILE: cliConfig, CHECKPOINT_DISABLE: '1' },
-      });
-    expect(await terraform('init')).toMatchObject({ code: 0 });
-    const { stdout, stderr } = await terraform('apply', '-auto-approve');
-    expect(stdout + stderr).toContain('Apply complete! Resources: 1 added');
-    expect(await terraform('plan', '-detailed-exitcode')).toMatchObject({ code: 0 });
-    expect((await terraform('destroy', '-auto-approve')).stdout).toContain('Resources: 1 destroyed');
-  });
-});
 
 describe('a token file that changes while a client runs', () => {
   let issuer: TestIssuer;

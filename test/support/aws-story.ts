@@ -16,6 +16,8 @@ export interface AwsStory extends AsyncDisposable {
   readonly issuer: string;
   /** Endpoint of the stand-in. */
   readonly endpoint: string;
+  /** What the sandbox says that its clients need. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Variables that lead Hallpass to its data directory and AWS clients to the stand-in. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs `hallpass` in the workspace. */
@@ -153,6 +155,7 @@ export async function openAwsStory(
       keyEncryptionKeyFile: base.HALLPASS_KEK_FILE,
       issuer,
       endpoint: endpoints.aws,
+      environment,
       env: base,
       hallpass: run,
       [Symbol.asyncDispose]: close,

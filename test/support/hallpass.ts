@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { awsProviderMirror, terraformCliConfigText } from './programs.ts';
+import { terraformCliConfigText } from './programs.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 /** The repository's own `bin/hallpass`. */
@@ -85,7 +85,7 @@ export function terraformCliConfig(directory = temporaryDirectory('terraformrc')
 } {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, 'terraform.rc');
-  writeFileSync(path, terraformCliConfigText(awsProviderMirror()));
+  writeFileSync(path, terraformCliConfigText());
   return { path, env: { TF_CLI_CONFIG_FILE: path, CHECKPOINT_DISABLE: '1' } };
 }
 

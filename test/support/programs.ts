@@ -95,12 +95,7 @@ export function describeWith(names: readonly ProgramName[], title: string, body:
   );
 }
 
-/** The directory of a Terraform provider mirror that holds the AWS provider, or undefined. */
-export function awsProviderMirror(): string | undefined {
-  return providerMirror('aws');
-}
-
-/** The same for any provider of HashiCorp's. */
+/** The directory of a Terraform provider mirror that holds a provider of HashiCorp's, or undefined. */
 export function providerMirror(name: string): string | undefined {
   const named = process.env['HALLPASS_PROVIDER_MIRROR'];
   if (named === 'none') return undefined;
@@ -108,18 +103,19 @@ export function providerMirror(name: string): string | undefined {
   return candidates.find((directory) => existsSync(join(directory, 'registry.terraform.io/hashicorp', name)));
 }
 
-/** The text of a Terraform CLI configuration that takes providers from the mirror, and nothing from the network. */
-export function terraformCliConfigText(mirror = awsProviderMirror()): string {
-  if (mirror === undefined) throw new Error('no Terraform provider mirror on this machine');
-  return [
-    'disable_checkpoint = true',
-    'provider_installation {',
+/** The text of a Terraform CLI configuration that takes providers from mirrors, and nothing from the network. */
+export function terraformCliConfigText(providers: readonly string[] = ['aws']): string {
+  const mirrors = providers.map((name) => {
+    const mirror = providerMirror(name);
+    if (mirror === undefined) throw new Error(`no Terraform provider mirror with ${name} on this machine`);
+    return mirror;
+  });
+  const methods = [...new Set(mirrors)].flatMap((mirror) => [
     '  filesystem_mirror {',
     `    path = ${JSON.stringify(mirror)}`,
     '  }',
-    '}',
-    '',
-  ].join('\n');
+  ]);
+  return ['disable_checkpoint = true', 'provider_installation {', ...methods, '}', ''].join('\n');
 }
 
 /** The path of a tool that every Linux machine has, and that Node runs on. */
