@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { leasePlatform, leaseRequest, startLeaseServer } from '../../test/support/lease-platform.ts';
 import { testPhase, testToken, type TestPhase } from '../../test/support/phase.ts';
 import type { CredentialRequest } from '../domain/credential.ts';
+import { AppError, type Problem } from '../domain/errors.ts';
 import { obtainSet } from './obtain.ts';
 import { openEnvironment } from './open.ts';
 import type { OpenEnvironment } from './open-environment.ts';
@@ -53,7 +54,7 @@ describe('an exchange', () => {
     const request = leaseRequest(server.url, 'PROD');
     await expect(obtainSet(open.environment, request, testToken(60), never, short)).rejects.toMatchObject({
       code: 'exchange_failed',
-      problem: { what: 'lease, tag PROD did not give credentials within 0.2 s', where: server.url },
+      problem: { what: 'lease did not give credentials within 0.2 s', where: `lease, tag PROD: ${server.url}` },
     });
     expect(open.phase.events.slice(1)).toEqual([
       { type: 'exchange_waiting', platform: 'lease', tag: 'PROD', address: server.url },
@@ -72,6 +73,25 @@ describe('an exchange', () => {
       code: 'exchange_failed',
     });
     expect(open.phase.events).toContainEqual(expect.objectContaining({ type: 'exchange_waiting', address }));
+  });
+
+  it('that fails names the tag, which the platform does not', async () => {
+    await using open = await opened();
+    const fail = (problem: Problem): Promise<unknown> =>
+      obtainSet(
+        open.environment,
+        {
+          ...leaseRequest('http://127.0.0.1', 'PROD'),
+          obtain: async () => Promise.reject(new AppError('exchange_failed', problem)),
+        },
+        testToken(60),
+        never,
+        short,
+      );
+    await expect(fail({ what: 'no answer', where: 'TFC_LEASE_ADDR', mend: 'look' })).rejects.toMatchObject({
+      problem: { what: 'no answer', where: 'lease, tag PROD: TFC_LEASE_ADDR', mend: 'look' },
+    });
+    await expect(fail({ what: 'no answer' })).rejects.toMatchObject({ problem: { where: 'lease, tag PROD' } });
   });
 
   it('that answers after it was given up has its credentials revoked', async () => {

@@ -58,7 +58,7 @@ export async function obtainSet(
   } catch (error) {
     calls.end(error);
     work.then((set) => environment.revocations.late(request, set)).catch(() => undefined);
-    throw error;
+    throw ofTag(request, error);
   } finally {
     for (const timer of timers) clearTimeout(timer);
     stopped.removeEventListener('abort', onStop);
@@ -113,10 +113,21 @@ function originOf(input: Parameters<typeof fetch>[0]): string | null {
   }
 }
 
-function tooSlow({ platform, tag }: CredentialRequest, giveUp: number, address: string | null): AppError {
-  const name = tag === null ? platform : `${platform}, tag ${tag}`;
+/** Platforms name variables without a tag: what failed of several configurations must be told beside them. */
+function ofTag({ platform, tag }: CredentialRequest, error: unknown): unknown {
+  if (tag === null || !(error instanceof AppError) || error.code !== 'exchange_failed') return error;
+  const { where, ...problem } = error.problem;
+  const place = `${platform}, tag ${tag}`;
+  return new AppError(
+    error.code,
+    { ...problem, where: where === undefined ? place : `${place}: ${where}` },
+    { cause: error },
+  );
+}
+
+function tooSlow({ platform }: CredentialRequest, giveUp: number, address: string | null): AppError {
   return new AppError('exchange_failed', {
-    what: `${name} did not give credentials within ${giveUp / 1000} s`,
+    what: `${platform} did not give credentials within ${giveUp / 1000} s`,
     ...(address === null ? {} : { where: address }),
     mend: 'see whether it can be reached from here, and try again',
   });
