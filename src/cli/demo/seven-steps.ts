@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { formatDuration } from '../../domain/duration.ts';
 import type { PhaseEvent } from '../../environment/phase.ts';
 import type { SandboxLogLine } from '../../sandbox/log.ts';
 import type { DemoStep, Tale } from './tale.ts';
@@ -54,7 +55,7 @@ function tokenStep({ token }: Extract<PhaseEvent, { type: 'token_minted' }>): St
     ok: true,
     lines: [
       claims.sub,
-      `for ${claims.aud}, good until ${clock(claims.exp * 1000)}, signed with key ${kid.slice(0, 8)}…, audited before it was released`,
+      `for ${claims.aud}, good for ${formatDuration(claims.exp - claims.iat)}, signed with key ${kid.slice(0, 8)}…, audited before it was released`,
     ],
     data: { claims },
   };
