@@ -131,6 +131,11 @@ describe('hallpass doctor --platform', () => {
     });
   });
 
+  it('says that a stand-in takes an issuer on this machine', async () => {
+    const { stdout } = await reportFor(aws, ['--platform', 'aws', '--phase', 'plan']);
+    expect(stdout).toContain('a stand-in on this machine (hallpass sandbox) takes it all the same\n');
+  });
+
   it('judges the document of the platform for each phase, without asking the platform', async () => {
     const { stdout } = await reportFor(aws, ['--platform', 'aws', '--json'], policyFor(subjectOf('plan')));
     const { platforms } = JSON.parse(stdout) as { platforms: { phase: string; trust: { allowed: boolean } }[] };
@@ -168,7 +173,7 @@ describe('hallpass doctor --platform', () => {
   it('says where a document is wrong, and that one is not there', async () => {
     const wrong = await reportFor(aws, ['--platform', 'aws'], '{\n  "Statement": [{ "Efect": "Allow" }]\n}');
     expect(wrong.code).toBe(1);
-    expect(wrong.stderr).toContain('line 2');
+    expect(wrong.stderr).toContain('where: --trust "trust.json", line 2, column ');
     const missing = await reportFor(aws, ['--platform', 'aws', '--trust', 'nowhere.json']);
     expect(missing.code).toBe(1);
     expect(missing.stderr).toContain('cannot be read: ENOENT');

@@ -1,4 +1,4 @@
-export type { Platform, TrustAnswer } from './platform.ts';
+export type { Platform, TrustAnswer, TrustQuestion } from './platform.ts';
 export { platforms } from './registry.ts';
 export {
   configurationsInForce,

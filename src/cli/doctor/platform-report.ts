@@ -1,13 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { SettingsError, UsageError, type Problem } from '../../domain/errors.ts';
+import { AppError, SettingsError, UsageError, type Problem } from '../../domain/errors.ts';
 import { quoted } from '../../domain/printable.ts';
 import type { Claims } from '../../domain/token.ts';
+import { TrustDocumentError } from '../../domain/trust.ts';
 import type { Phase } from '../../domain/workload.ts';
 import { errnoOf } from '../../files/file-failure.ts';
 import { fetchDocuments } from '../../identity/fetch-documents.ts';
+import { isLoopbackIssuer } from '../../identity/issuer-url.ts';
 import { platformViews } from '../../identity/platform-views.ts';
-import { configurationsInForce, platforms, type Platform, type TrustAnswer } from '../../platforms/index.ts';
+import {
+  configurationsInForce,
+  platforms,
+  type Platform,
+  type TrustAnswer,
+  type TrustQuestion,
+} from '../../platforms/index.ts';
 import { fullName, switchOf } from '../../platforms/variables.ts';
 import type { CliContext } from '../context.ts';
 import type { OpenWorkload } from '../open-workload.ts';
@@ -73,7 +81,7 @@ function notSwitchedOn(platform: Platform): UsageError {
 async function examinePhase(
   context: CliContext,
   open: OpenWorkload,
-  about: { platform: Platform; phase: Phase; document: string | null; issuer: IssuerReport },
+  about: { platform: Platform; phase: Phase; document: TrustDocument | null; issuer: IssuerReport },
 ): Promise<readonly PlatformReport[]> {
   const { platform, phase, document, issuer } = about;
   const { variables, workspace, sources } = open.workload;
@@ -89,17 +97,37 @@ async function examinePhase(
       if (request === null) return { ...base, problem, offered: null, claims: null, issuer: null, trust: null };
       const claims = await claimsForQuestion(open, open.leaseFor(phase), request);
       const { offered } = request;
-      const trust =
-        document === null ? null : await platform.trust.judge(document, { claims, at: context.now(), offered });
+      const trust = document === null ? null : await judged(platform, document, { claims, at: context.now(), offered });
       return { ...base, problem: null, offered, claims, issuer, trust };
     }),
   );
 }
 
-async function readDocument(context: CliContext, path: string): Promise<string> {
+/** What `--trust` names. */
+interface TrustDocument {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The platforms' own errors know line and column only. */
+async function judged(
+  platform: Platform,
+  { path, text }: TrustDocument,
+  question: TrustQuestion,
+): Promise<TrustAnswer> {
+  try {
+    return await platform.trust.judge(text, question);
+  } catch (error) {
+    if (!(error instanceof TrustDocumentError)) throw error;
+    const where = `--trust ${quoted(path)}, line ${error.line}, column ${error.column}`;
+    throw new AppError(error.code, { ...error.problem, where }, { cause: error });
+  }
+}
+
+async function readDocument(context: CliContext, path: string): Promise<TrustDocument> {
   const file = resolve(context.settings.workingDirectory, path);
   try {
-    return await readFile(file, 'utf8');
+    return { path, text: await readFile(file, 'utf8') };
   } catch (error) {
     throw new SettingsError(
       {
@@ -167,6 +195,9 @@ function settingLines({ settings }: PlatformReport): string[] {
 function issuerLines({ url, usable, notes, errors }: IssuerReport): string[] {
   return [
     `${usable ? '✓' : '✗'} ${url}: ${notes.join('; ')}`,
+    ...(usable || !isLoopbackIssuer(url)
+      ? []
+      : ['  a stand-in on this machine (hallpass sandbox) takes it all the same']),
     ...(errors.length === 0
       ? ['✓ both documents could be fetched from here; whether the platform can too depends on its network']
       : errors.map((error) => `✗ ${error}`)),

@@ -170,6 +170,9 @@ describe('the platform', () => {
       error: { code: 'PERMISSION_DENIED' },
     });
     expect(await gcp.trust.judge(document, { claims, at, offered: provider })).toMatchObject({ allowed: true });
+    const { checks } = await gcp.trust.judge(document, { claims, at, offered: email });
+    // The call is not ours to judge here: it names the provider of the document.
+    expect(checks.map(({ step }) => step)).not.toContain('request');
     const long = { ...claims, sub: 's'.repeat(128) };
     expect(await gcp.trust.judge(document, { claims: long, at, offered: email })).toMatchObject({
       allowed: false,

@@ -7,10 +7,12 @@ export function judgeGcpTrust(document: string, { claims, at, offered }: TrustQu
   const trust = readGcpTrust(document);
   const exchange = decideGcpExchange(trust, { claims, at, audience: providerAudience(trust.provider.name) });
   const { error, identity } = exchange;
+  // The call is asked of the very provider whose document this is, so its own checks say nothing.
+  const checks = exchange.checks.filter(({ step }) => step !== 'request');
   if (identity === null) {
     return {
       allowed: false,
-      checks: exchange.checks,
+      checks,
       error: error === null ? null : { code: error.error, message: error.error_description },
       reasons: exchange.reasons,
       identity: null,
@@ -18,12 +20,12 @@ export function judgeGcpTrust(document: string, { claims, at, offered }: TrustQu
   }
   const principal = gcpPrincipal(identity);
   if (offered === null || !offered.includes('@')) {
-    return { allowed: true, checks: exchange.checks, error: null, reasons: [], identity: principal };
+    return { allowed: true, checks, error: null, reasons: [], identity: principal };
   }
   const account = decideGcpImpersonation(trust, identity, offered);
   return {
     allowed: account.allowed,
-    checks: [...exchange.checks, ...account.checks],
+    checks: [...checks, ...account.checks],
     error: account.error === null ? null : { code: account.error.status, message: account.error.message },
     reasons: account.reasons,
     identity: account.allowed ? `${offered}, as ${principal}` : null,
