@@ -1,44 +1,16 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { playedServer, type PlayedAnswer } from '../../../test/support/played-server.ts';
 import type { Refusal } from '../../domain/credential.ts';
 import { canary, exampleIo, exampleToken } from '../conformance.ts';
 import { explainAws, stsEndpoint } from './exchange.ts';
 
 const configuration = { roleArn: 'arn:aws:iam::111122223333:role/x', audience: 'aws.workload.identity' };
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers?: Record<string, string>;
-}
+const server = playedServer('text/xml');
+const { calls } = server;
 
-let server: Server | undefined;
-const calls: { method: string | undefined; headers: NodeJS.Dict<string | string[]>; form: URLSearchParams }[] = [];
-
-afterEach(async () => {
-  calls.length = 0;
-  server?.closeAllConnections();
-  await new Promise<void>((done) => (server === undefined ? done() : server.close(() => done())));
-  server = undefined;
-});
-
-/** A real HTTP server that gives one answer to whatever comes. */
-async function answering(answer: Answer): Promise<string> {
-  server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk) => (body += String(chunk)));
-    request.on('end', () => {
-      calls.push({ method: request.method, headers: request.headers, form: new URLSearchParams(body) });
-      response.writeHead(answer.status, { 'content-type': 'text/xml', ...answer.headers }).end(answer.body);
-    });
-  });
-  await new Promise<void>((done) => server!.listen(0, '127.0.0.1', done));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function explain(answer: Answer, tag: string | null = null): Promise<Refusal | null> {
-  const endpoint = await answering(answer);
+async function explain(answer: PlayedAnswer, tag: string | null = null): Promise<Refusal | null> {
+  const endpoint = await server.answer(answer);
   return explainAws(
     configuration,
     tag,
@@ -54,11 +26,11 @@ describe('explainAws', () => {
   it('sends one unsigned call, as the SDKs do', async () => {
     await explain({ status: 403, body: error('AccessDenied', 'x') });
     expect(calls).toHaveLength(1);
-    const [{ method, headers, form }] = calls as [(typeof calls)[number]];
+    const { method, headers, body } = calls[0]!;
     expect(method).toBe('POST');
     expect(headers['content-type']).toBe('application/x-www-form-urlencoded');
     expect(headers['authorization']).toBeUndefined();
-    expect(Object.fromEntries(form)).toEqual({
+    expect(Object.fromEntries(new URLSearchParams(body))).toEqual({
       Action: 'AssumeRoleWithWebIdentity',
       Version: '2011-06-15',
       RoleArn: configuration.roleArn,
@@ -203,9 +175,7 @@ describe('explainAws', () => {
   });
 
   it('gives up after three seconds', async () => {
-    server = createServer(() => {});
-    await new Promise<void>((done) => server!.listen(0, '127.0.0.1', done));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const endpoint = await server.answer();
     const started = performance.now();
     const io = exampleIo({ fetch: globalThis.fetch, environment: { AWS_ENDPOINT_URL: endpoint } });
     expect(await explainAws(configuration, null, exampleToken(), io)).toBeNull();

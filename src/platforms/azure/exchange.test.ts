@@ -1,7 +1,6 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { playedServer, type PlayedAnswer } from '../../../test/support/played-server.ts';
 import type { Refusal } from '../../domain/credential.ts';
 import { canary, exampleIo, exampleToken } from '../conformance.ts';
 import { explainAzure } from './exchange.ts';
@@ -9,38 +8,11 @@ import { explainAzure } from './exchange.ts';
 const configuration = { clientId: '11111111-2222-3333-4444-555555555555', audience: 'api://AzureADTokenExchange' };
 const tenant = '99999999-8888-7777-6666-555555555555';
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers?: Record<string, string>;
-}
+const server = playedServer();
+const { calls } = server;
 
-let server: Server | undefined;
-const calls: { url: string; method: string | undefined; form: Record<string, string> }[] = [];
-
-afterEach(async () => {
-  calls.length = 0;
-  server?.closeAllConnections();
-  await new Promise<void>((done) => (server === undefined ? done() : server.close(() => done())));
-  server = undefined;
-});
-
-/** A real HTTP server that gives one answer to whatever comes. */
-async function answering(answer: Answer): Promise<string> {
-  server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk) => (body += String(chunk)));
-    request.on('end', () => {
-      calls.push({ url: request.url!, method: request.method, form: Object.fromEntries(new URLSearchParams(body)) });
-      response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(answer.body);
-    });
-  });
-  await new Promise<void>((done) => server!.listen(0, '127.0.0.1', done));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function explain(answer: Answer, environment: Record<string, string> = {}): Promise<Refusal | null> {
-  const AZURE_AUTHORITY_HOST = await answering(answer);
+async function explain(answer: PlayedAnswer, environment: Record<string, string> = {}): Promise<Refusal | null> {
+  const AZURE_AUTHORITY_HOST = await server.answer(answer);
   const io = exampleIo({
     fetch: globalThis.fetch,
     environment: { ARM_TENANT_ID: tenant, AZURE_AUTHORITY_HOST, ...environment },
@@ -62,7 +34,9 @@ const error = (code: number, text: string): string =>
 describe('explainAzure', () => {
   it('sends the one request that the providers send', async () => {
     await explain({ status: 401, body: error(700213, 'x') });
-    expect(calls).toEqual([
+    expect(
+      calls.map(({ url, method, body }) => ({ url, method, form: Object.fromEntries(new URLSearchParams(body)) })),
+    ).toEqual([
       {
         url: `/${tenant}/oauth2/v2.0/token`,
         method: 'POST',
@@ -139,7 +113,7 @@ describe('explainAzure', () => {
     expect(refusal!.message).not.toContain('\u001b');
   });
 
-  it.each<[string, Answer]>([
+  it.each<[string, PlayedAnswer]>([
     ['an acceptance', { status: 200, body: '{"access_token":"x"}' }],
     ['too many requests', { status: 429, body: '{}' }],
     ['a failure of its own', { status: 503, body: '<html>' }],

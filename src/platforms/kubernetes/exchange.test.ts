@@ -1,46 +1,14 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { playedServer, type PlayedAnswer } from '../../../test/support/played-server.ts';
 import type { Refusal } from '../../domain/credential.ts';
 import { canary, exampleIo, exampleToken } from '../conformance-examples.ts';
 import { explainKubernetes } from './exchange.ts';
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers?: Record<string, string>;
-}
+const server = playedServer();
+const { calls } = server;
 
-let server: Server | undefined;
-const calls: { line: string; authorization: string | undefined; body: string }[] = [];
-
-afterEach(async () => {
-  calls.length = 0;
-  server?.closeAllConnections();
-  await new Promise<void>((done) => (server === undefined ? done() : server.close(() => done())));
-  server = undefined;
-});
-
-/** A real HTTP server that gives one answer to whatever comes. */
-async function answering(answer: Answer): Promise<string> {
-  server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk) => (body += String(chunk)));
-    request.on('end', () => {
-      calls.push({
-        line: `${request.method} ${request.url}`,
-        authorization: request.headers.authorization,
-        body,
-      });
-      response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(answer.body);
-    });
-  });
-  await new Promise<void>((done) => server!.listen(0, '127.0.0.1', done));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function explain(answer: Answer, environment: Record<string, string> = {}): Promise<Refusal | null> {
-  const host = await answering(answer);
+async function explain(answer: PlayedAnswer, environment: Record<string, string> = {}): Promise<Refusal | null> {
+  const host = await server.answer(answer);
   return explainKubernetes(
     'BLUE',
     exampleToken(canary, 'kubernetes'),
@@ -61,10 +29,11 @@ const unauthorized = JSON.stringify({
 describe('explainKubernetes', () => {
   it('asks once who the token is, as kubectl auth whoami does', async () => {
     await explain({ status: 401, body: unauthorized });
-    expect(calls).toEqual([
+    expect(calls).toMatchObject([
       {
-        line: 'POST /apis/authentication.k8s.io/v1/selfsubjectreviews',
-        authorization: `Bearer ${canary}`,
+        method: 'POST',
+        url: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+        headers: { authorization: `Bearer ${canary}` },
         body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
       },
     ]);
