@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { AppError, type Problem } from '../domain/errors.ts';
+import { printable } from '../domain/printable.ts';
 
 /** Prints what is wrong, where, and how to mend it. An unknown error gives its message only; never its stack. */
 export function printError(stderr: Writable, error: unknown): void {
@@ -19,7 +20,12 @@ export function printWarning(stderr: Writable, problem: Problem): void {
 }
 
 function printProblem(stderr: Writable, kind: 'error' | 'warning', { what, where, mend }: Problem): void {
-  stderr.write(`${kind}: ${what}\n`);
-  if (where !== undefined) stderr.write(`  where: ${where}\n`);
-  if (mend !== undefined) stderr.write(`  hint:  ${mend}\n`);
+  stderr.write(`${kind}: ${safe(what)}\n`);
+  if (where !== undefined) stderr.write(`  where: ${safe(where)}\n`);
+  if (mend !== undefined) stderr.write(`  hint:  ${safe(mend)}\n`);
+}
+
+/** The last place where words from outside can be kept from speaking to the terminal. Lines stay lines. */
+function safe(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
