@@ -18,8 +18,8 @@ describe('what is wrong', () => {
   it('does not speak to the terminal', () => {
     const text = 'x\u001b[2J\u009b31m\u202e\r';
     const shown = printed(new AppError('exchange_failed', { what: text, where: text, mend: text }));
-    expect(shown).not.toMatch(/[\u001b\u009b\u202e\r]/);
+    expect(shown.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
     expect(shown).toContain('x\\u{1b}[2J');
-    expect(printed(new Error(text))).not.toMatch(/[\u001b\u009b\u202e\r]/);
+    expect(printed(new Error(text)).replaceAll('\n', '')).not.toMatch(/\p{C}/u);
   });
 });
