@@ -79,6 +79,9 @@ describe("the child's variables", () => {
       CLOUDSDK_CONFIG: '/run/slot/home/.config/gcloud',
       AZURE_CONFIG_DIR: '/run/slot/home/.azure',
       AWS_EC2_METADATA_DISABLED: 'true',
+      NO_GCE_CHECK: 'true',
+      METADATA_SERVER_DETECTION: 'none',
+      CLOUDSDK_CORE_CHECK_GCE_METADATA: 'false',
     });
   });
 

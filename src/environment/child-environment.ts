@@ -83,6 +83,10 @@ function privateValues({ settings, home, temporaryDirectory }: ChildEnvironmentP
     CLOUDSDK_CONFIG: join(home, '.config/gcloud'),
     AZURE_CONFIG_DIR: join(home, '.azure'),
     AWS_EC2_METADATA_DISABLED: 'true',
+    // Google's clients for Python and Node, and gcloud. Those for Go know no such switch.
+    NO_GCE_CHECK: 'true',
+    METADATA_SERVER_DETECTION: 'none',
+    CLOUDSDK_CORE_CHECK_GCE_METADATA: 'false',
     ...(settings.interactive === false ? nobodyThere : {}),
   };
 }
