@@ -62,21 +62,8 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     isIntercepting || opened.some(({ kind }) => kind.isTls)
       ? await openTrust(scope, isIntercepting ? played.flatMap(({ hosts }) => hosts) : null)
       : null;
-  const playing: { id: StandInId; title: string; endpoint: string; standIn: StandIn; address: StandInAddress }[] = [];
-  for (const { id, kind, port, standIn } of opened) {
-    const server = await serverOf(standIn, kind.isTls ? trust : null);
-    if (kind.hasListMethod) acceptList(server);
-    const bound = await listen(server, port, { id, title: kind.title });
-    scope.defer(() => closeServer(server));
-    const endpoint = kind.isTls ? `https://localhost:${bound}` : `http://127.0.0.1:${bound}`;
-    const address = {
-      endpoint,
-      ca: trust?.authority.pem ?? null,
-      caFile: trust?.files.caFile ?? null,
-      bundleFile: trust?.files.bundleFile ?? null,
-    };
-    playing.push({ id, title: kind.title, endpoint, standIn, address });
-  }
+  const playing: Playing[] = [];
+  for (const one of opened) playing.push(await play(one, trust, scope));
   const endpoints: Readonly<Partial<Record<StandInId, string>>> = Object.fromEntries(
     playing.map(({ id, endpoint }) => [id, endpoint]),
   );
@@ -109,6 +96,42 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A stand-in whose configuration was read. */
+interface Opened {
+  readonly id: StandInId;
+  readonly kind: AnyStandInKind;
+  readonly port: number;
+  readonly standIn: StandIn;
+}
+
+/** One that is served. */
+interface Playing {
+  readonly id: StandInId;
+  readonly title: string;
+  readonly endpoint: string;
+  readonly standIn: StandIn;
+  readonly address: StandInAddress;
+}
+
+async function play(
+  { id, kind, port, standIn }: Opened,
+  trust: Trust | null,
+  scope: AsyncDisposableStack,
+): Promise<Playing> {
+  const server = await serverOf(standIn, kind.isTls ? trust : null);
+  if (kind.hasListMethod) acceptList(server);
+  const bound = await listen(server, port, { id, title: kind.title });
+  scope.defer(() => closeServer(server));
+  const endpoint = kind.isTls ? `https://localhost:${bound}` : `http://127.0.0.1:${bound}`;
+  const address = {
+    endpoint,
+    ca: trust?.authority.pem ?? null,
+    caFile: trust?.files.caFile ?? null,
+    bundleFile: trust?.files.bundleFile ?? null,
+  };
+  return { id, title: kind.title, endpoint, standIn, address };
 }
 
 /** A kind whose own configuration type is not known here: each is opened with what it has read itself. */
