@@ -6,33 +6,9 @@ import type { ChildOptions, ChildResult } from '../support/hallpass.ts';
 import { describeWith, type ProgramName } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { openTerraformPlace, type TerraformPlace } from '../support/terraform-place.ts';
+import { vaultPart, vaultPolicies, vaultRoles } from '../support/vault-part.ts';
 import { setRole } from '../support/vault-set-up.ts';
-import { boundTo, openVaultStory } from '../support/vault-story.ts';
-
-/** Roles beside `plan` and `apply`; those with short leases are for an apply. */
-const roles = {
-  plan: { ...boundTo('plan'), token_policies: ['reader'] },
-  apply: { ...boundTo('apply'), token_policies: ['reader', 'writer'] },
-  reading: { ...boundTo('apply'), token_policies: ['reader'] },
-  short: { ...boundTo('apply'), token_policies: ['reader', 'writer'], token_ttl: '3s' },
-  ending: { ...boundTo('apply'), token_policies: ['reader', 'writer'], token_ttl: '2s', token_max_ttl: '4s' },
-};
-
-/** No right to make a child token: the provider must not try. */
-const policies = {
-  reader: `
-path "auth/token/lookup-self" { capabilities = ["read"] }
-path "auth/token/renew-self"  { capabilities = ["update"] }
-path "auth/token/revoke-self" { capabilities = ["update"] }
-path "secret/data/payments"   { capabilities = ["read"] }
-path "secret/data/made/*"     { capabilities = ["read"] }
-path "secret/metadata/made/*" { capabilities = ["read"] }
-`,
-  writer: `
-path "secret/data/made/*"     { capabilities = ["create", "read", "update", "delete"] }
-path "secret/metadata/made/*" { capabilities = ["create", "read", "update", "delete"] }
-`,
-};
+import { openVaultStory } from '../support/vault-story.ts';
 
 const variables = {
   TFC_AWS_PROVIDER_AUTH: 'false',
@@ -50,8 +26,9 @@ interface Side extends AsyncDisposable {
 async function realServer(root: string): Promise<Side> {
   const bao = await startBao();
   const story = await openVaultStory(root, bao);
-  for (const [name, policy] of Object.entries(policies)) await bao.set('PUT', `sys/policies/acl/${name}`, { policy });
-  for (const [name, role] of Object.entries(roles)) await setRole(bao, name, role);
+  for (const [name, policy] of Object.entries(vaultPolicies))
+    await bao.set('PUT', `sys/policies/acl/${name}`, { policy });
+  for (const [name, role] of Object.entries(vaultRoles)) await setRole(bao, name, role);
   return {
     ...story,
     address: bao.address,
@@ -64,20 +41,7 @@ async function realServer(root: string): Promise<Side> {
 
 async function standIn(root: string): Promise<Side> {
   const story = await openAwsStory(root, variables, {
-    parts: (issuer) => ({
-      vault: {
-        auth: {
-          jwt: {
-            config: { oidc_discovery_url: issuer, bound_issuer: issuer },
-            roles: Object.fromEntries(
-              Object.entries(roles).map(([name, role]) => [name, { role_type: 'jwt', user_claim: 'sub', ...role }]),
-            ),
-          },
-        },
-        policies,
-        kv: { secret: { payments: { region: 'eu-north-1' } } },
-      },
-    }),
+    parts: (issuer) => ({ vault: vaultPart(issuer) }),
   });
   return { ...story, address: story.environment['TFC_VAULT_ADDR']! };
 }
