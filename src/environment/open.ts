@@ -3,7 +3,6 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Secret } from '../domain/secret.ts';
 import { platforms as allPlatforms } from '../platforms/index.ts';
-import type { Platform } from '../platforms/platform.ts';
 import { findDiskBases, freeBytes, openBase, openDiskBase } from './base-directory.ts';
 import { directoryName, directoryNames, removeSlot, takeSlot, type SlotWish } from './directory.ts';
 import { childVariables } from './install.ts';
@@ -36,37 +35,17 @@ export async function openEnvironment(run: PhaseRun, io: PhaseIo): Promise<OpenE
   }
 }
 
+/** Where the phase lies on this machine. */
+type Places = Pick<
+  OpenEnvironment,
+  'bases' | 'directory' | 'diskDirectory' | 'temporaryDirectory' | 'home' | 'note' | 'platforms'
+>;
+
 async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<OpenEnvironment> {
   const { settings } = run;
-  const stem = directoryName(directoryNames(run.lease.workload));
-  const take = async (wish: Pick<SlotWish, 'base' | 'stem' | 'note' | 'passOverForeign' | 'demanded'>) => {
-    const clear = (directory: string): Promise<void> =>
-      clearSlot(directory, {
-        settings,
-        audit: run.audit,
-        now: io.now,
-        fetch: io.fetch,
-        report: run.report,
-        platforms: platformsOf(run),
-      });
-    const slot = await takeSlot({ ...wish, now: io.now, clear });
-    taken.push(slot);
-    return slot;
-  };
   const isolation = await chooseIsolation(settings);
-  const base = await openBase(settings.runDirectory);
-  const diskBase = await openDiskBase();
-  const nowhere = ownerNote({ lease: run.lease.id, now: io.now() });
-  const diskDirectory = await take({ base: diskBase, stem, note: nowhere, passOverForeign: true });
-  // A name of its own: by it the processes of this phase, and no later one's, are known.
-  const temporaryDirectory = join(diskDirectory, randomBytes(3).toString('hex'));
-  const onDisk = { ...nowhere, diskDirectory, temporaryDirectory };
-  const demanded = run.directoryHint === undefined ? {} : { demanded: run.directoryHint };
-  const directory = await take({ base, stem, note: onDisk, passOverForeign: false, ...demanded });
-  const note = { ...onDisk, directory };
-  await writeOwner(diskDirectory, note);
-  const home = join(directory, 'home');
-  for (const made of [temporaryDirectory, home]) await mkdir(made, { mode: 0o700 });
+  const places = await takePlaces(run, io, taken);
+  const { directory, diskDirectory, temporaryDirectory, platforms, note } = places;
   const secrets = new SecretList();
   const output = await openOutput({
     directory: join((await hasRoom(directory)) ? directory : diskDirectory, ownPart),
@@ -84,38 +63,56 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
   const reported = new Set<string>();
   const revocations = new Revocations({
     lease: run.lease,
-    world: { platforms: platformsOf(run), fetch: io.fetch, now: io.now, audit: run.audit, report: run.report },
+    world: { platforms, fetch: io.fetch, now: io.now, audit: run.audit, report: run.report },
     note,
     keyPlaces: keyPlaces(settings.parentEnvironment),
     warn: (problem) => warn({ run, reported }, problem),
   });
   return {
+    ...places,
     run,
     io,
     isolation,
-    bases: [base, diskBase],
-    directory,
-    diskDirectory,
-    home,
-    temporaryDirectory,
     secrets,
     output,
     installed: [],
     installing: [],
     obtaining: new Set(),
-    platforms: platformsOf(run),
     revocations,
     tokenEndpoints: new Map(),
     closing: new AbortController(),
     renewal: null,
-    note,
     isClosing: false,
     reported,
   };
 }
 
-function platformsOf(run: PhaseRun): readonly Platform[] {
-  return run.platforms ?? allPlatforms;
+/** Takes two slots, in memory and on disk, and notes in both whose they are. */
+async function takePlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<Places> {
+  const { settings, audit, report } = run;
+  const platforms = run.platforms ?? allPlatforms;
+  const stem = directoryName(directoryNames(run.lease.workload));
+  const clear = (directory: string): Promise<void> =>
+    clearSlot(directory, { settings, audit, now: io.now, fetch: io.fetch, report, platforms });
+  const take = async (wish: Pick<SlotWish, 'base' | 'note' | 'passOverForeign' | 'demanded'>): Promise<string> => {
+    const slot = await takeSlot({ ...wish, stem, now: io.now, clear });
+    taken.push(slot);
+    return slot;
+  };
+  const base = await openBase(settings.runDirectory);
+  const diskBase = await openDiskBase();
+  const nowhere = ownerNote({ lease: run.lease.id, now: io.now() });
+  const diskDirectory = await take({ base: diskBase, note: nowhere, passOverForeign: true });
+  // A name of its own: by it the processes of this phase, and no later one's, are known.
+  const temporaryDirectory = join(diskDirectory, randomBytes(3).toString('hex'));
+  const onDisk = { ...nowhere, diskDirectory, temporaryDirectory };
+  const demanded = run.directoryHint === undefined ? {} : { demanded: run.directoryHint };
+  const directory = await take({ base, note: onDisk, passOverForeign: false, ...demanded });
+  const note = { ...onDisk, directory };
+  await writeOwner(diskDirectory, note);
+  const home = join(directory, 'home');
+  for (const made of [temporaryDirectory, home]) await mkdir(made, { mode: 0o700 });
+  return { bases: [base, diskBase], directory, diskDirectory, temporaryDirectory, home, note, platforms };
 }
 
 /** Raw output stays until the phase has ended; a small RAM disk would fill up and break the apply. */
