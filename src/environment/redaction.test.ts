@@ -11,6 +11,10 @@ function listOf(...values: readonly string[]): SecretList {
   return list;
 }
 
+function at(minute: number): Date {
+  return new Date(minute * 60_000);
+}
+
 function redacted(list: SecretList, ...chunks: readonly string[]): string {
   const redactor = new Redactor(list);
   const parts = chunks.map((chunk) => redactor.write(Buffer.from(chunk)));
@@ -85,6 +89,22 @@ describe('redaction', () => {
     const key = '-----BEGIN KEY-----\r\nMIIEvQIBADANBgkq\n  hkiG9w0BAQEFAASC\n-----END KEY-----\n';
     const out = redacted(listOf(key), 'see: hkiG9w0BAQEFAASC, then MIIEvQIBADANBgkq');
     expect(out).toBe('see: [redacted], then [redacted]');
+  });
+
+  it('forgets what has ended, and nothing else', () => {
+    const list = listOf(secret);
+    list.add('token-that-ends', at(10));
+    list.add('token-that-lasts', at(20));
+    list.add('token-told-twice', at(10));
+    list.add('token-told-twice', at(20));
+    const all = `${secret} token-that-ends token-that-lasts token-told-twice`;
+    const mark = redactionMark;
+    list.forgetEnded(at(9));
+    expect(redacted(list, all)).toBe([mark, mark, mark, mark].join(' '));
+    list.forgetEnded(at(10));
+    expect(redacted(list, all)).toBe([mark, 'token-that-ends', mark, mark].join(' '));
+    list.forgetEnded(at(1e6));
+    expect(redacted(list, all)).toBe(`${mark} token-that-ends token-that-lasts token-told-twice`);
   });
 
   it('leaves a value of one character alone', () => {

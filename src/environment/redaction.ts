@@ -6,26 +6,35 @@ export const redactionMark = '[redacted]';
 
 /** The secrets of one phase. Grows while the phase runs: a renewed token is as secret as the first. */
 export class SecretList {
-  readonly #values = new Set<string>();
+  /** Each with the moment from which it is worth nothing, in ms since the epoch. */
+  readonly #values = new Map<string, number>();
   #matcher: SecretMatcher | null = null;
 
   /**
    * Adds a value with all its forms.
    *
+   * @param until when it ends to be a secret; default: never
    * @returns false when it is too short to be looked for: it would shred the output
    */
-  add(value: string): boolean {
+  add(value: string, until: Date | null = null): boolean {
     if ([...value].length < shortestSecret) return value === '';
-    if (!this.#values.has(value)) {
-      this.#values.add(value);
+    if (!this.#values.has(value)) this.#matcher = null;
+    this.#values.set(value, Math.max(this.#values.get(value) ?? 0, until?.getTime() ?? Infinity));
+    return true;
+  }
+
+  /** Forgets what has ended: a command that fetches a token every second would fill the memory, and slow its output. */
+  forgetEnded(now: Date): void {
+    for (const [value, until] of this.#values) {
+      if (until > now.getTime()) continue;
+      this.#values.delete(value);
       this.#matcher = null;
     }
-    return true;
   }
 
   /** The matcher over all values so far; the same object until one is added. */
   matcher(): SecretMatcher {
-    this.#matcher ??= new SecretMatcher([...this.#values].flatMap(formsOf));
+    this.#matcher ??= new SecretMatcher([...this.#values.keys()].flatMap(formsOf));
     return this.#matcher;
   }
 }
