@@ -76,6 +76,7 @@ export function warnOfSet(environment: OpenEnvironment, { warnings = [] }: Pick<
   }
 }
 
+/** Writes the files of a set, in place of those of the same names. */
 export async function writeFiles(directory: string, set: Pick<CredentialSet, 'files'>): Promise<void> {
   for (const file of set.files) await writeSecretFile(join(directory, file.name), revealed(file.contents));
 }

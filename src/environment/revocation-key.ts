@@ -90,6 +90,7 @@ export async function readKey(directories: readonly string[], name: string): Pro
   return null;
 }
 
+/** Removes a key wherever it may lie, as far as it can be. */
 export async function removeKey(directories: readonly string[], name: string): Promise<void> {
   for (const directory of directories) await rm(join(directory, name), { force: true }).catch(() => undefined);
 }

@@ -29,6 +29,7 @@ export interface DocumentReader {
 /** A native document as a mapping, its text (JSON or YAML), or the path of a file with it. */
 export type GivenDocument = string | Readonly<Record<string, unknown>>;
 
+/** Names and positions, from the platform's part on. */
 export type Path = readonly (string | number)[];
 
 /**

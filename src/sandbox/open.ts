@@ -12,6 +12,7 @@ import { closeServer, requestListener } from './serve.ts';
 import type { StandIn, StandInAddress, StandInKind, StandInWorld } from './stand-in.ts';
 import { writeTrustFiles, type TrustFiles } from './trust-files.ts';
 
+/** What to play, and how. */
 export interface SandboxOptions {
   readonly config: SandboxConfig;
   readonly now?: () => Date;

@@ -13,4 +13,5 @@ export const standIns = {
   vault: vaultStandIn,
 } as const;
 
+/** `aws`, `gcp`, … */
 export type StandInId = keyof typeof standIns;

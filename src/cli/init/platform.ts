@@ -18,6 +18,7 @@ export interface InitPlatform {
   setUp(question: SetUpQuestion): PlatformSide;
 }
 
+/** What a platform's side is written for. */
 export interface SetUpQuestion {
   readonly identity: Identity;
   readonly answers: CheckedAnswers;

@@ -10,6 +10,7 @@ export interface Clause {
   readonly text: string;
 }
 
+/** An expression taken apart, or why it cannot be. */
 export type ExpressionRead =
   | { readonly ok: true; readonly clauses: readonly Clause[] }
   /** `at` counts from 1. */

@@ -6,6 +6,7 @@ export interface GcpIamPolicy {
   readonly bindings: readonly GcpBinding[];
 }
 
+/** One role, and who has it. */
 export interface GcpBinding {
   /** `roles/iam.workloadIdentityUser`. */
   readonly role: string;

@@ -25,22 +25,26 @@ export function membersOf(node: JsonNode, title: string, known: readonly string[
   return new Map(object.members.map((member) => [member.name, member]));
 }
 
+/** @throws {TrustDocumentError} `trust_document_invalid` */
 export function objectOf(node: JsonNode, title: string): ObjectNode {
   if (node.kind === 'object') return node;
   throw refuse(node, `${title} must be an object`);
 }
 
+/** The entries of a list; none when it is absent. */
 export function itemsOf(member: Member | undefined): readonly JsonNode[] {
   if (member === undefined) return [];
   if (member.value.kind === 'list') return member.value.items;
   throw refuse(member.value, `${member.name} must be a list`);
 }
 
+/** @throws {TrustDocumentError} `trust_document_invalid` */
 export function textOf(node: JsonNode, title: string): string {
   if (node.kind === 'text') return node.value;
   throw refuse(node, `${title} must be a text`);
 }
 
+/** The text of a member that Google always prints. */
 export function requiredText(at: Place, member: Member | undefined, title: string, name: string): string {
   if (member === undefined) throw refuse(at, `${title} has no ${name}`);
   return textOf(member.value, name);

@@ -33,6 +33,7 @@ export function faultOfProjectNumber(text: string): string | null {
   return `its project is ${JSON.stringify(text)}: the number of the project is wanted, not its id`;
 }
 
+/** What an id of a pool or a provider is, for errors. */
 export const idRule = '4 to 32 lower-case letters, digits and "-", and no "gcp-" before them';
 
 /** Whether a text can be the id of a pool or of a provider. */
@@ -40,6 +41,7 @@ export function isPoolId(text: string): boolean {
   return /^[a-z0-9-]{4,32}$/.test(text) && !text.startsWith('gcp-');
 }
 
+/** `projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`. */
 export function providerName({ projectNumber, pool, provider }: ProviderName): string {
   return `projects/${projectNumber}/locations/global/workloadIdentityPools/${pool}/providers/${provider}`;
 }

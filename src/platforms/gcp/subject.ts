@@ -8,6 +8,7 @@ export function isLongSubject(token: IdentityToken): boolean {
   return subjectBytes(token) > longestSubject;
 }
 
+/** Bytes of `sub` in UTF-8. */
 export function subjectBytes({ claims }: IdentityToken): number {
   return Buffer.byteLength(claims.sub);
 }

@@ -21,18 +21,22 @@ export interface KubernetesAuthenticator {
   readonly userRules: readonly ExpressionRule[];
 }
 
+/** A rule over the claims of a token. */
 export type ClaimRule = RequiredClaim | ExpressionRule;
 
+/** A claim that must have exactly this value. */
 export interface RequiredClaim {
   readonly claim: string;
   readonly requiredValue: string;
 }
 
+/** An expression that must be true, and what the API server's log says where it is not. */
 export interface ExpressionRule {
   readonly expression: KubernetesExpression;
   readonly message: string;
 }
 
+/** How a user name or groups come from the claims. */
 export type Mapping =
   | { readonly claim: string; readonly prefix: string }
   | { readonly expression: KubernetesExpression };

@@ -46,6 +46,7 @@ export const optionalText: Decode<string | null> = decoder('string', (node, at, 
   isAbsent(node) ? null : text(node, at, decoding),
 );
 
+/** A truth value; false when it is absent. */
 export const boolean: Decode<boolean> = decoder('bool', (node, at, decoding) => {
   if (isAbsent(node)) return false;
   if (node.kind !== 'boolean') throw wrongType(node, at, 'bool', decoding);
@@ -55,6 +56,7 @@ export const boolean: Decode<boolean> = decoder('bool', (node, at, decoding) => 
 /** Whatever stands there, such as a map of labels: not looked at. */
 export const anything: Decode<null> = decoder('interface {}', () => null);
 
+/** A list; empty when it is absent. */
 export function list<T>(item: Decode<T>): Decode<readonly T[]> {
   const goType = `[]${item.goType}`;
   return decoder(goType, (node, at, decoding) => {
@@ -98,6 +100,7 @@ export function optional<T>(inner: Decode<T>): Decode<T | null> {
   return decoder(inner.goType, (node, at, decoding) => (isAbsent(node) ? null : inner(node, at, decoding)));
 }
 
+/** Go takes null for absent. */
 export function isAbsent(node: JsonNode | undefined): node is undefined {
   return node === undefined || node.kind === 'null';
 }

@@ -17,11 +17,13 @@ export function readText(json: Json): Read<string> {
   return typeof json === 'string' ? { value: json.toWellFormed() } : cannotUnmarshal(json, 'string');
 }
 
+/** null is false, as in Go. */
 export function readBoolean(json: Json): Read<boolean> {
   if (json === null) return { value: false };
   return typeof json === 'boolean' ? { value: json } : cannotUnmarshal(json, 'bool');
 }
 
+/** A list of texts; null is an empty one, as in Go. */
 export function readTexts(json: Json): Read<readonly string[]> {
   if (json === null) return { value: [] };
   if (!Array.isArray(json)) return cannotUnmarshal(json, '[]string');

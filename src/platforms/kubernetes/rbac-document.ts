@@ -6,8 +6,10 @@ export interface KubernetesRbac {
   readonly objects: readonly RbacObject[];
 }
 
+/** What RBAC is written in. */
 export type RbacObject = Role | Binding;
 
+/** A `Role` or `ClusterRole`. */
 export interface Role {
   readonly kind: 'Role' | 'ClusterRole';
   readonly name: string;
@@ -16,6 +18,7 @@ export interface Role {
   readonly rules: readonly PolicyRule[];
 }
 
+/** One rule of a role; what is not written is empty. */
 export interface PolicyRule {
   readonly verbs: readonly string[];
   readonly apiGroups: readonly string[];
@@ -24,6 +27,7 @@ export interface PolicyRule {
   readonly nonResourceURLs: readonly string[];
 }
 
+/** A `RoleBinding` or `ClusterRoleBinding`. */
 export interface Binding {
   readonly kind: 'RoleBinding' | 'ClusterRoleBinding';
   readonly name: string;
@@ -33,6 +37,7 @@ export interface Binding {
   readonly subjects: readonly Subject[];
 }
 
+/** Whom a binding speaks of. */
 export interface Subject {
   readonly kind: string;
   readonly apiGroup: string;
@@ -45,6 +50,7 @@ const kinds = ['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding'] as co
 
 type RbacKind = (typeof kinds)[number];
 
+/** Whether documents of this kind belong to RBAC. */
 export function isRbacKind(kind: string): kind is RbacKind {
   return kinds.some((known) => known === kind);
 }

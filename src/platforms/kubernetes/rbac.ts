@@ -6,6 +6,7 @@ import type { Binding, KubernetesRbac, PolicyRule, Role } from './rbac-document.
 /** One request, as the authorizer sees it. */
 export type KubernetesAccess = ResourceAccess | NonResourceAccess;
 
+/** A request about objects of the API. */
 export interface ResourceAccess {
   /** `get`, `list`, `create`, … */
   readonly verb: string;
@@ -20,6 +21,7 @@ export interface ResourceAccess {
   readonly name: string | null;
 }
 
+/** A request about a path that holds no objects. */
 export interface NonResourceAccess {
   /** `get`, … */
   readonly verb: string;
@@ -27,6 +29,7 @@ export interface NonResourceAccess {
   readonly nonResourceURL: string;
 }
 
+/** What RBAC says to one request of one user. */
 export interface KubernetesAccessVerdict extends Verdict {
   /** What the client sees. */
   readonly error: { readonly status: 403; readonly reason: 'Forbidden'; readonly message: string } | null;

@@ -48,6 +48,7 @@ export interface KubernetesError {
   readonly log: string | null;
 }
 
+/** What the API server makes of a token. */
 export interface KubernetesVerdict extends Verdict {
   readonly error: KubernetesError | null;
   /** Sentences with both values, for people: what stood in the way. Empty when allowed. */

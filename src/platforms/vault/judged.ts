@@ -37,6 +37,7 @@ export function shownClaim(value: Json | undefined): string | null {
   return value === undefined || value === null ? null : typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** Values for a sentence: one of them is enough. */
 export function listed(values: readonly string[]): string {
   return values.join(' or ');
 }

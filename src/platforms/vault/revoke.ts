@@ -30,6 +30,11 @@ export async function revokeVault(revocation: string, io: Pick<PlatformIo, 'fetc
   await revokeVaultToken(readRevocation(revocation), io, revokeSeconds);
 }
 
+/**
+ * Ends a token within the time given.
+ *
+ * @throws as {@link revokeVault}
+ */
 export async function revokeVaultToken(held: HeldToken, io: VaultIo, seconds: number): Promise<void> {
   const answer = await callWithRetries(
     held,

@@ -13,6 +13,7 @@ export interface LeaseTerms {
   readonly ageSeconds: number;
 }
 
+/** What the server gives, in whole seconds. */
 export interface Lease {
   readonly seconds: number;
   /** What the server adds to its answer when it gives less than was asked. */

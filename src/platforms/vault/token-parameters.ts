@@ -27,6 +27,7 @@ const olderNames = {
   token_bound_cidrs: 'bound_cidrs',
 } as const;
 
+/** The fields of a role that shape its tokens. */
 export const tokenFields: Readonly<Record<string, FieldKind>> = {
   token_policies: 'list',
   token_ttl: 'seconds',

@@ -36,7 +36,7 @@ export function instanceDiscovery({ base }: TenantCall, { config }: Tenant): Jso
 }
 
 /** Where everything is in this cloud: what azurerm and azuread read from `ARM_METADATA_HOSTNAME`. */
-export function metadataEndpoints({ base }: TenantCall, { config }: Tenant): JsonObject {
+export function metadataEndpoints({ base }: TenantCall): JsonObject {
   return {
     name: 'HallpassSandbox',
     portal: `${base}/portal`,
@@ -44,7 +44,8 @@ export function metadataEndpoints({ base }: TenantCall, { config }: Tenant): Jso
       // No slash: the providers put one behind it.
       loginEndpoint: base,
       audiences: ['https://management.core.windows.net/', 'https://management.azure.com/'],
-      tenant: config.tenant,
+      // Whatever the tenant is: azurerm takes another value for Azure Stack, and refuses it.
+      tenant: 'common',
       identityProvider: 'AAD',
     },
     resourceManager: `${base}/`,

@@ -336,7 +336,7 @@ describe('documents', () => {
     ]);
     expect((await ask('/metadata/endpoints?api-version=2022-09-01')).json).toMatchObject({
       name: expect.any(String),
-      authentication: { loginEndpoint: 'https://localhost:4000' },
+      authentication: { loginEndpoint: 'https://localhost:4000', tenant: 'common', identityProvider: 'AAD' },
       resourceManager: 'https://localhost:4000/',
       microsoftGraphResourceId: 'https://localhost:4000/graph',
     });

@@ -25,6 +25,7 @@ type Name = keyof typeof names;
 
 const tokenTypes = 'urn:ietf:params:oauth:token-type:';
 const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
+/** What an exchange gives. */
 export const accessTokenType = `${tokenTypes}access_token`;
 const subjectTokenTypes = [`${tokenTypes}jwt`, `${tokenTypes}id_token`];
 const mostOptions = 4 * 1024 * 1024;

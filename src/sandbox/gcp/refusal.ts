@@ -46,6 +46,7 @@ export function withoutTokens(text: string): string {
   return text.replace(/eyJ[\w-]+(?:\.[\w-]*)*|ya29\.[\w.-]*/g, '[token]').slice(0, longestText);
 }
 
+/** Canonical codes that the stand-in answers. */
 export type ApiCode = keyof typeof apiStatuses;
 
 /** HTTP status of each canonical code (google.rpc.Code). */

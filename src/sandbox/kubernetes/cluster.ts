@@ -27,6 +27,7 @@ export interface ObjectStore {
   remove(kind: ResourceKind, namespace: string | null, name: string): void;
 }
 
+/** Opens an empty store. */
 export function openObjectStore(now: () => Date): ObjectStore {
   const objects = new Map<string, JsonObject>();
   let version = 1;

@@ -222,6 +222,7 @@ function placeOf(kind: ResourceKind, { namespace }: ResourceRequest): string | n
   return kind.isNamespaced ? namespace : null;
 }
 
+/** For a method that a resource does not take. */
 export function methodNotAllowed(): KubernetesRefusal {
   return new KubernetesRefusal(
     405,

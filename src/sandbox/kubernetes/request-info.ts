@@ -3,6 +3,7 @@ import { splitOnce, type HttpCall } from '../http-call.ts';
 /** What a request asks for, in the terms of RBAC. */
 export type RequestInfo = ResourceRequest | PathRequest;
 
+/** A request about objects of the API. */
 export interface ResourceRequest {
   readonly isResource: true;
   /** `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`. */
@@ -19,6 +20,7 @@ export interface ResourceRequest {
   readonly query: URLSearchParams;
 }
 
+/** A request about any other path. */
 export interface PathRequest {
   readonly isResource: false;
   /** The method in lower case. */

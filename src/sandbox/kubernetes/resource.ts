@@ -17,6 +17,7 @@ export interface ResourceKind {
   readonly check: (object: JsonObject, name: string) => void;
 }
 
+/** Namespaces, which hold what the others are. */
 export const namespaces: ResourceKind = {
   resource: 'namespaces',
   singular: 'namespace',
@@ -28,6 +29,7 @@ export const namespaces: ResourceKind = {
   check: () => undefined,
 };
 
+/** What a plan reads and an apply writes. */
 export const configMaps: ResourceKind = {
   resource: 'configmaps',
   singular: 'configmap',

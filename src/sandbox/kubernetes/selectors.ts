@@ -15,6 +15,7 @@ export function readSelectors(query: URLSearchParams): readonly Selector[] {
   ];
 }
 
+/** Whether an object is among those that are asked for. */
 export function fits(object: JsonObject, selectors: readonly Selector[]): boolean {
   return selectors.every((selector) => selector(object));
 }

@@ -39,6 +39,7 @@ export function unauthorized(reasons: readonly string[], checks: readonly Check[
   return new KubernetesRefusal(401, 'Unauthorized', 'Unauthorized', { reasons, checks });
 }
 
+/** 400, in the API server's words. */
 export function badRequest(message: string): KubernetesRefusal {
   return new KubernetesRefusal(400, 'BadRequest', message);
 }
@@ -74,6 +75,7 @@ export function refusalAnswer(refusal: KubernetesRefusal, auditId: string): Answ
   return { ...answer, headers: { ...answer.headers, ...reasonsHeader(refusal.reasons) } };
 }
 
+/** JSON, with the id under which the audit log has the request. */
 export function jsonAnswer(body: JsonObject, auditId: string, status = 200): Answer {
   return {
     status,
@@ -82,6 +84,7 @@ export function jsonAnswer(body: JsonObject, auditId: string, status = 200): Ans
   };
 }
 
+/** Plain text, for health checks and unknown paths. */
 export function textAnswer(body: string, auditId: string, status = 200): Answer {
   return {
     status,

@@ -7,6 +7,7 @@ export interface FetchLimits {
   readonly maximumRedirects: number;
 }
 
+/** What the stand-ins allow. */
 export const defaultFetchLimits: FetchLimits = {
   timeoutMilliseconds: 5_000,
   maximumBytes: 512 * 1024,

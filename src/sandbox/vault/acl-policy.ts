@@ -29,6 +29,7 @@ export interface AclRule {
   readonly capabilities: ReadonlySet<Capability>;
 }
 
+/** The rules of one policy, in the order in which they are written. */
 export type AclPolicy = readonly AclRule[];
 
 /**

@@ -11,6 +11,7 @@ export interface MountKeys {
   verify(compact: string, algorithm: string, kid: string): Promise<KeyFailure | null>;
 }
 
+/** Why a signature could not be verified. */
 export interface KeyFailure {
   /** In the server's words. */
   readonly message: string;

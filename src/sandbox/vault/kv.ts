@@ -23,6 +23,7 @@ export interface KvPath {
   readonly secret: string;
 }
 
+/** Takes apart what stands behind the mount. */
 export function kvPath(within: string): KvPath {
   const at = within.indexOf('/');
   return at < 0 ? { kind: within, secret: '' } : { kind: within.slice(0, at), secret: within.slice(at + 1) };

@@ -26,6 +26,7 @@ export function openSecretStore(secrets: Readonly<Record<string, JsonObject>>, n
   return store;
 }
 
+/** Adds a version of a secret, the first one of a new secret too. */
 export function addVersion(store: SecretStore, path: string, data: JsonObject, now: Date): Secret {
   const secret = store.get(path) ?? { versions: [], createdAt: now, customMetadata: null };
   secret.versions.push({ data, createdAt: now, deletedAt: null, destroyed: false });

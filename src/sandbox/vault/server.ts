@@ -24,6 +24,7 @@ export interface Space {
   readonly kv: ReadonlyMap<string, SecretStore>;
 }
 
+/** A JWT auth method with the keys of its issuer. */
 export interface AuthMount extends AuthMountConfig {
   readonly keys: MountKeys;
 }
@@ -48,6 +49,7 @@ export interface TokenCall extends VaultCall {
 /** What goes back; null is 204. */
 export type Reply = JsonObject | null;
 
+/** Opens a server with the namespaces, mounts and secrets of its configuration. */
 export function openServer(config: VaultConfig, { fetch, now }: StandInWorld): VaultServer {
   const ids = new Map<string, string>();
   const spaceId = (space: string): string => {

@@ -53,6 +53,11 @@ export interface TokenStore {
   entityOf(space: string, mount: string, alias: string): string;
 }
 
+/**
+ * Opens an empty store.
+ *
+ * @param spaceId id of a namespace, which stands in its tokens; empty for the root
+ */
 export function openTokenStore(spaceId: (space: string) => string): TokenStore {
   const tokens = new Map<string, VaultToken>();
   const entities = new Map<string, string>();

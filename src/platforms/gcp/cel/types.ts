@@ -32,6 +32,7 @@ export interface CelSignature {
   readonly result: CelKind;
 }
 
+/** Known only when the expression runs. */
 export const dyn: CelType = { kind: 'dyn' };
 export const bool: CelType = { kind: 'bool' };
 /** What the elements of `[]` are: nothing yet, so whatever it meets. */
@@ -80,6 +81,7 @@ export function typeName(type: CelType): string {
   return type.kind;
 }
 
+/** Whether it says nothing of what it is. */
 export function isOpen(type: CelType): boolean {
   return type.kind === 'dyn' || type.kind === 'free';
 }

@@ -13,12 +13,14 @@ export function bounded(text: string): string {
   return text;
 }
 
+/** `text.charAt(index)`, in code points as all of these. */
 export function charAt(text: string, index: bigint): string {
   const points = [...text];
   if (index < 0n || index > BigInt(points.length)) throw outOfRange(index);
   return points[Number(index)] ?? '';
 }
 
+/** `text.indexOf(part, from)`; -1 when it is not there. */
 export function indexOf(text: string, part: string, from = 0n): bigint {
   if (part === '') return from;
   if (from < 0n) throw outOfRange(from);
@@ -27,12 +29,14 @@ export function indexOf(text: string, part: string, from = 0n): bigint {
   return found < 0 ? -1n : codePoints(text.slice(0, found));
 }
 
+/** `text.lastIndexOf(part)`; -1 when it is not there. */
 export function lastIndexOf(text: string, part: string): bigint {
   if (part === '') return codePoints(text);
   const found = text.lastIndexOf(part);
   return found < 0 ? -1n : codePoints(text.slice(0, found));
 }
 
+/** `text.substring(from, to)`. */
 export function substring(text: string, from: bigint, to?: bigint): string {
   const points = [...text];
   const end = to ?? BigInt(points.length);
@@ -42,6 +46,7 @@ export function substring(text: string, from: bigint, to?: bigint): string {
   return points.slice(Number(from), Number(end)).join('');
 }
 
+/** `text.replace(old, fresh, most)`; a negative `most` is all. */
 export function replace(text: string, old: string, fresh: string, most = -1n): string {
   if (most === 0n) return text;
   // Between all code points, and at both ends.
@@ -52,6 +57,7 @@ export function replace(text: string, old: string, fresh: string, most = -1n): s
   return bounded([...parts.slice(0, limit), last].join(fresh));
 }
 
+/** `text.split(separator, most)`; a negative `most` is all. */
 export function split(text: string, separator: string, most = -1n): Value {
   if (most === 0n) return new TextList();
   const parts = separator === '' ? [...text] : text.split(separator);
@@ -70,6 +76,7 @@ export function trim(text: string): string {
   return text.replace(outerBlanks, '');
 }
 
+/** `list.join(separator)`. */
 export function join(list: readonly Value[], separator = ''): string {
   const texts = list.map((one) => {
     if (typeof one === 'string') return one;

@@ -27,8 +27,10 @@ export type Kind =
 /** What is known of type variables so far. */
 export type Bindings = ReadonlyMap<string, CelType>;
 
+/** Makes a type; `name` is that of an object or a variable. */
 export const make = (kind: Kind, of: readonly CelType[] = [], name = ''): CelType => ({ kind, of, name });
 
+/** Types without parts. */
 export const types = {
   any: make('any'),
   bool: make('bool'),
@@ -37,8 +39,11 @@ export const types = {
   string: make('string'),
 } as const;
 
+/** `list(element)`. */
 export const listOf = (element: CelType): CelType => make('list', [element]);
+/** `map(key, value)`. */
 export const mapOf = (key: CelType, value: CelType): CelType => make('map', [key, value]);
+/** `optional_type(value)`. */
 export const optionalOf = (value: CelType): CelType => make('optional', [value]);
 
 /** Fields of the one object that expressions meet: `user` in user validation rules. */
@@ -49,7 +54,9 @@ export const userFields: Readonly<Record<string, CelType>> = {
   extra: mapOf(types.string, listOf(types.string)),
 };
 
+/** Of `user` in user validation rules. */
 export const userType = make('object', [], 'kubernetes.UserInfo');
+/** Of `claims` in rules and mappings. */
 export const claimsType = mapOf(types.string, types.any);
 
 /** `any` and `dyn` fit everything; but only `dyn` can be walked over. */
@@ -57,6 +64,7 @@ export function isDynamic(type: CelType): boolean {
   return type.kind === 'dyn' || type.kind === 'any';
 }
 
+/** Whether two types are one, part by part. */
 export function isSame(left: CelType, right: CelType): boolean {
   return (
     left.kind === right.kind &&

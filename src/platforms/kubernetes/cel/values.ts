@@ -20,6 +20,7 @@ export type Value =
   | TypeName
   | Fields;
 
+/** An unsigned integer of 64 bits. */
 export class Uint {
   readonly value: bigint;
 
@@ -29,6 +30,7 @@ export class Uint {
   }
 }
 
+/** A value that may be absent (`optional.of`, `optional.none`). */
 export class Optional {
   /** Undefined: none. */
   readonly value: Value | undefined;
@@ -116,6 +118,7 @@ export function fromJson(json: Json): Value {
   return new JsonMap(Object.entries(json as JsonObject).map(([name, value]) => [name.toWellFormed(), fromJson(value)]));
 }
 
+/** The variable `claims`. */
 export function claimsValue(claims: JsonObject): Fields {
   return new Fields(new Map(Object.entries(claims).map(([name, value]) => [name.toWellFormed(), fromJson(value)])));
 }
@@ -134,6 +137,7 @@ export function numberOf(value: Value): bigint | number | null {
   return value instanceof Uint ? value.value : null;
 }
 
+/** Whether a value is CEL's list. */
 export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value);
 }
