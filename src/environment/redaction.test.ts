@@ -11,8 +11,8 @@ function listOf(...values: readonly string[]): SecretList {
   return list;
 }
 
-function at(minute: number): Date {
-  return new Date(minute * 60_000);
+function minute(count: number): Date {
+  return new Date(count * 60_000);
 }
 
 function redacted(list: SecretList, ...chunks: readonly string[]): string {
@@ -93,17 +93,17 @@ describe('redaction', () => {
 
   it('forgets what has ended, and nothing else', () => {
     const list = listOf(secret);
-    list.add('token-that-ends', at(10));
-    list.add('token-that-lasts', at(20));
-    list.add('token-told-twice', at(10));
-    list.add('token-told-twice', at(20));
+    list.add('token-that-ends', minute(10));
+    list.add('token-that-lasts', minute(20));
+    list.add('token-told-twice', minute(10));
+    list.add('token-told-twice', minute(20));
     const all = `${secret} token-that-ends token-that-lasts token-told-twice`;
     const mark = redactionMark;
-    list.forgetEnded(at(9));
+    list.forgetEnded(minute(9));
     expect(redacted(list, all)).toBe([mark, mark, mark, mark].join(' '));
-    list.forgetEnded(at(10));
+    list.forgetEnded(minute(10));
     expect(redacted(list, all)).toBe([mark, 'token-that-ends', mark, mark].join(' '));
-    list.forgetEnded(at(1e6));
+    list.forgetEnded(minute(1e6));
     expect(redacted(list, all)).toBe(`${mark} token-that-ends token-that-lasts token-told-twice`);
   });
 
