@@ -57,6 +57,32 @@ describe('fetchWithCa', () => {
     expect((await (await askWith())(url)).status).toBe(302);
   });
 
+  it('takes no half of a body for a whole one', async () => {
+    const starts = ['connection: close', 'transfer-encoding: chunked', 'content-length: 99'];
+    const url = await serving(({ socket, url: path }) => {
+      const [head, isCut] = [starts[Number(path!.at(-1))]!, path!.startsWith('/cut')];
+      socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n4\r\nhalf\r\n`);
+      if (isCut) socket.destroySoon();
+    });
+    const ask = await askWith();
+    for (const index of [0, 1, 2]) {
+      const response = await ask(`${url}/slow/${index}`, { signal: AbortSignal.timeout(200) });
+      await expect(response.text()).rejects.toThrow(/timeout/);
+    }
+    for (const index of [1, 2]) {
+      await expect(ask(`${url}/cut/${index}`).then((response) => response.text())).rejects.toThrow(/abort/);
+    }
+  });
+
+  it('lets go of an answer that cannot be one', async () => {
+    const url = await serving((request) => void request.socket.write('HTTP/1.1 999 No\r\ncontent-length: 5\r\n\r\nab'));
+    const closed = new Promise((resolve) =>
+      server!.once('secureConnection', (socket) => socket.once('close', resolve)),
+    );
+    await expect((await askWith())(url)).rejects.toThrow(RangeError);
+    await closed;
+  });
+
   it('refuses a server of another authority, before anything is sent', async () => {
     let asked = 0;
     const url = await serving((_, response) => {

@@ -1,6 +1,5 @@
 import { request as open, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 
 // Answers of these have no body, not even an empty one (Fetch standard, "null body status").
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -22,15 +21,36 @@ export function fetchWithCa(ca: string, stop?: AbortSignal): typeof fetch {
     const body = Buffer.from(await request.arrayBuffer());
     const headers = { ...Object.fromEntries(request.headers), 'content-length': String(body.length) };
     const answer = await answerTo(request.url, { method: request.method, headers, ca, agent: false, signal }, body);
-    const status = answer.statusCode!;
-    return new Response(bodiless.has(status) ? null : (Readable.toWeb(answer) as ReadableStream), {
-      status,
-      statusText: answer.statusMessage ?? '',
-      headers: Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
-        values.map((value): [string, string] => [name, value]),
-      ),
-    });
+    try {
+      return responseOf(answer, signal);
+    } catch (error) {
+      // A status or a reason that no server may give. Nobody will read the rest.
+      answer.destroy();
+      throw error;
+    }
   };
+}
+
+function responseOf(answer: IncomingMessage, signal: AbortSignal): Response {
+  const status = answer.statusCode!;
+  return new Response(bodiless.has(status) ? null : ReadableStream.from(bytesOf(answer, signal)), {
+    status,
+    statusText: answer.statusMessage ?? '',
+    headers: Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
+      values.map((value): [string, string] => [name, value]),
+    ),
+  });
+}
+
+/** A body that was cut off is an error, never a shorter body. */
+async function* bytesOf(answer: IncomingMessage, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* answer as AsyncIterable<Uint8Array>;
+    // Without a length the end of the connection is the end of the body, also where we have ended it.
+    signal.throwIfAborted();
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
 }
 
 async function answerTo(url: string, options: RequestOptions, body: Buffer): Promise<IncomingMessage> {
