@@ -1,7 +1,8 @@
 import { nearest } from '../../domain/nearest.ts';
 import { quoted } from '../../domain/printable.ts';
-import { TrustDocumentError } from '../../domain/trust.ts';
+import type { TrustDocumentError } from '../../domain/trust.ts';
 import { readJsonDocument, type JsonNode, type Member, type ObjectNode, type Place } from '../json-document.ts';
+import { knownMembers, refuse } from '../json-members.ts';
 import { operatorNames, readOperator, takesVariables, type Condition } from './condition.ts';
 import { hasReadableVariables, type PolicyVersion } from './policy-variable.ts';
 
@@ -336,17 +337,10 @@ function checkVariables(place: Place, value: string, version: PolicyVersion): vo
 
 /** The members of an object, by name; a name that does not belong there is refused with the nearest one. */
 function membersOf(node: JsonNode, what: string, allowed: readonly string[]): ReadonlyMap<string, Member> {
-  const { members } = objectOf(node, what);
-  for (const member of members) {
-    if (allowed.includes(member.name)) continue;
-    const near = nearest(member.name, allowed);
-    throw refuse(
-      member.at,
-      `${quoted(member.name)} does not belong in ${what} (IAM: "Syntax errors in policy.")`,
-      near === undefined ? `what may stand there: ${allowed.join(', ')}` : `did you mean ${near}?`,
-    );
-  }
-  return new Map(members.map((member) => [member.name, member]));
+  return knownMembers(objectOf(node, what), allowed, (name, close) => [
+    `${quoted(name)} does not belong in ${what} (IAM: "Syntax errors in policy.")`,
+    close === undefined ? `what may stand there: ${allowed.join(', ')}` : `did you mean ${close}?`,
+  ]);
 }
 
 function objectOf(node: JsonNode, what: string): ObjectNode {
@@ -379,8 +373,4 @@ function scalarsOf(node: JsonNode, what: string): readonly { node: JsonNode; val
 
 function asciiOnly(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
-}
-
-function refuse(place: Place, what: string, mend: string): TrustDocumentError {
-  return new TrustDocumentError({ line: place.line, column: place.column }, what, mend);
 }

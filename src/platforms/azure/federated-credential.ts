@@ -1,7 +1,6 @@
-import { nearest } from '../../domain/nearest.ts';
 import { quoted } from '../../domain/printable.ts';
-import { TrustDocumentError } from '../../domain/trust.ts';
-import { readJsonDocument, type JsonNode, type Member, type ObjectNode, type Place } from '../json-document.ts';
+import { readJsonDocument, type JsonNode, type Member, type ObjectNode } from '../json-document.ts';
+import { knownMembers, refuse } from '../json-members.ts';
 import { readClaimsExpression, type ExpressionRead } from './claims-expression.ts';
 import { tokenAddress } from './clouds.ts';
 import { isGuid } from './configure.ts';
@@ -165,16 +164,11 @@ function readGuid(member: Member | undefined, name: string): string | null {
 
 /** The members of an object by name; one that is not known is refused, but for annotations such as `@odata.type`. */
 function membersOf(node: ObjectNode, known: readonly string[], what: string): ReadonlyMap<string, Member> {
-  for (const { name, at } of node.members) {
-    if (known.includes(name) || name.startsWith('@odata.')) continue;
-    const close = nearest(name, known);
-    throw refuse(
-      at,
-      `${what} has no member ${quoted(name)}`,
-      close ? `did you mean ${quoted(close)}?` : `it has ${known.slice(0, 6).join(', ')}`,
-    );
-  }
-  return new Map(node.members.map((member) => [member.name, member]));
+  const own = { ...node, members: node.members.filter(({ name }) => !name.startsWith('@odata.')) };
+  return knownMembers(own, known, (name, close) => [
+    `${what} has no member ${quoted(name)}`,
+    close ? `did you mean ${quoted(close)}?` : `it has ${known.slice(0, 6).join(', ')}`,
+  ]);
 }
 
 function textMember(node: ObjectNode, given: ReadonlyMap<string, Member>, name: string): string {
@@ -190,8 +184,4 @@ function shortText({ name, value }: Pick<Member, 'name' | 'value'>): string {
   if (length > longest)
     throw refuse(value, `${name} has ${length} characters; Entra keeps at most ${longest}`, 'make it shorter');
   return value.value;
-}
-
-function refuse(at: Place, what: string, mend: string): TrustDocumentError {
-  return new TrustDocumentError(at, what, mend);
 }

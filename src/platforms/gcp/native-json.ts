@@ -1,7 +1,7 @@
-import { nearest } from '../../domain/nearest.ts';
 import { quoted } from '../../domain/printable.ts';
 import { TrustDocumentError } from '../../domain/trust.ts';
 import type { JsonNode, Member, ObjectNode, Place } from '../json-document.ts';
+import { knownMembers } from '../json-members.ts';
 
 const asPrinted = 'give it as gcloud prints it with --format=json';
 
@@ -12,17 +12,10 @@ export function refuse(at: Place, what: string, mend: string = asPrinted): Trust
 
 /** The members of an object; names that are not known are refused, since a misspelt condition would be none. */
 export function membersOf(node: JsonNode, title: string, known: readonly string[]): ReadonlyMap<string, Member> {
-  const object = objectOf(node, title);
-  for (const member of object.members) {
-    if (known.includes(member.name)) continue;
-    const near = nearest(member.name, known);
-    throw refuse(
-      member.at,
-      `${title} has no member ${quoted(member.name)}`,
-      near === undefined ? `use ${known.join(', ')}` : `did you mean ${near}?`,
-    );
-  }
-  return new Map(object.members.map((member) => [member.name, member]));
+  return knownMembers(objectOf(node, title), known, (name, close) => [
+    `${title} has no member ${quoted(name)}`,
+    close === undefined ? `use ${known.join(', ')}` : `did you mean ${close}?`,
+  ]);
 }
 
 /** @throws {TrustDocumentError} `trust_document_invalid` */

@@ -1,6 +1,7 @@
 import type { ObjectNode } from '../json-document.ts';
+import { refuse } from '../json-members.ts';
 import { goQuoted } from './go-value.ts';
-import { checkKinds, ignoredNames, nativeFields, refuse, type FieldKind } from './native-field.ts';
+import { checkKinds, ignoredNames, nativeFields, type FieldKind } from './native-field.ts';
 
 /** The configuration of a JWT auth mount, read and checked; its key source is read by whoever fetches the keys. */
 export interface JwtConfig {

@@ -1,7 +1,8 @@
 import type { JsonNode, ObjectNode } from '../json-document.ts';
+import { refuse } from '../json-members.ts';
 import { Digits, type BoundValue } from './claim-match.ts';
 import { goQuoted } from './go-value.ts';
-import { checkKinds, ignoredNames, nativeFields, refuse, type FieldKind, type NativeFields } from './native-field.ts';
+import { checkKinds, ignoredNames, nativeFields, type FieldKind, type NativeFields } from './native-field.ts';
 import { readTokenParameters, tokenFields, type TokenParameters } from './token-parameters.ts';
 
 /** A role of the JWT auth method, read and checked. */

@@ -1,7 +1,7 @@
 import { nearest } from '../../domain/nearest.ts';
 import { quoted } from '../../domain/printable.ts';
-import { TrustDocumentError } from '../../domain/trust.ts';
-import type { JsonNode, Member, ObjectNode, Place } from '../json-document.ts';
+import type { JsonNode, Member, ObjectNode } from '../json-document.ts';
+import { refuse } from '../json-members.ts';
 import { parseGoInteger } from './go-value.ts';
 
 /** The fields of one document that the server takes, read as loosely as the server reads them. */
@@ -192,9 +192,4 @@ export function ignoredNames(document: ObjectNode, kinds: Readonly<Record<string
       const close = nearest(name, known);
       return close === undefined ? quoted(name) : `${quoted(name)} (did you mean ${close}?)`;
     });
-}
-
-/** An error in the server's words. */
-export function refuse(place: Place, words: string, mend: string): TrustDocumentError {
-  return new TrustDocumentError({ line: place.line, column: place.column }, words, mend);
 }

@@ -1,7 +1,8 @@
+import { refuse } from '../json-members.ts';
 import { BlockList, isIP } from 'node:net';
 import { goQuoted } from './go-value.ts';
 import { goDuration, serverMaxTtlSeconds } from './token-lease.ts';
-import { refuse, type FieldKind, type NativeFields } from './native-field.ts';
+import { type FieldKind, type NativeFields } from './native-field.ts';
 
 /** What the tokens of a role are like; 0 stands for what is not set. */
 export interface TokenParameters {

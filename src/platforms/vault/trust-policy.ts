@@ -1,11 +1,11 @@
 import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
 import type { Verdict } from '../../domain/trust.ts';
 import { readJsonDocument, type JsonNode, type ObjectNode } from '../json-document.ts';
+import { refuse } from '../json-members.ts';
 import { judgeRole, type VaultIdentity } from './identity.ts';
 import { judged, type Judged, type VaultError } from './judged.ts';
 import { readJwtConfig, type JwtConfig } from './jwt-config.ts';
 import { readJwtRole, type JwtRole } from './jwt-role.ts';
-import { refuse } from './native-field.ts';
 import { fitsCidrs } from './token-parameters.ts';
 import { judgeToken } from './token-gate.ts';
 

@@ -1,7 +1,7 @@
 import { nearest } from '../../domain/nearest.ts';
 import { quoted } from '../../domain/printable.ts';
-import { TrustDocumentError } from '../../domain/trust.ts';
-import { readJsonDocument, type JsonNode, type Place } from '../../platforms/json-document.ts';
+import { readJsonDocument, type JsonNode } from '../../platforms/json-document.ts';
+import { refuse } from '../../platforms/json-members.ts';
 import { readHclPolicy } from './acl-hcl.ts';
 import type { Placed, WrittenRule } from './acl-rule.ts';
 
@@ -103,10 +103,6 @@ function textsOf(node: JsonNode): readonly Placed[] | null {
   const items = node.kind === 'list' ? node.items : [];
   const texts = items.filter((item) => item.kind === 'text');
   return node.kind === 'list' && texts.length === items.length ? texts : null;
-}
-
-function refuse(at: Place, what: string, mend: string): TrustDocumentError {
-  return new TrustDocumentError({ line: at.line, column: at.column }, what, mend);
 }
 
 /** What a set of policies allows on a path, and which rule says so; null when no rule speaks of it. */
