@@ -2,7 +2,7 @@ import type { Phase } from '../../domain/workload.ts';
 import { defaultAzureAudience } from '../../platforms/azure/configure.ts';
 import { hclString } from './hcl.ts';
 import { slug, subject, type Identity } from './identity.ts';
-import type { InitPlatform, NewFile } from './platform.ts';
+import { filesIn, type InitPlatform, type NewFile } from './platform.ts';
 import { match } from './question.ts';
 
 const directory = 'hallpass-azure';
@@ -73,13 +73,12 @@ interface AzureAnswers {
 }
 
 function azureFiles(azure: AzureAnswers): readonly NewFile[] {
-  const texts: Readonly<Record<string, string>> = {
+  return filesIn(directory, {
     'versions.tf': versions(azure),
     'plan.tf': planApplication(azure),
     'apply.tf': applyApplication(azure),
     'outputs.tf': outputs,
-  };
-  return Object.entries(texts).map(([name, text]) => ({ path: `${directory}/${name}`, text }));
+  });
 }
 
 const versions = ({

@@ -1,7 +1,7 @@
 import type { Phase } from '../../domain/workload.ts';
 import { hclAttributes, hclString } from './hcl.ts';
 import { type Identity, slug } from './identity.ts';
-import type { InitPlatform, NewFile, SetUpQuestion } from './platform.ts';
+import { filesIn, type InitPlatform, type NewFile, type SetUpQuestion } from './platform.ts';
 import { match } from './question.ts';
 
 const directory = 'hallpass-gcp';
@@ -127,13 +127,12 @@ function email(gcp: GcpAnswers, phase: Phase): string {
 }
 
 function gcpFiles(gcp: GcpAnswers): readonly NewFile[] {
-  const texts: Readonly<Record<string, string>> = {
+  return filesIn(directory, {
     'versions.tf': versions(gcp),
     'issuer.tf': gcp.hasProvider ? knownIssuer(gcp) : newIssuer(gcp),
     'plan.tf': planAccount(gcp),
     'apply.tf': applyAccount(gcp),
-  };
-  return Object.entries(texts).map(([name, text]) => ({ path: `${directory}/${name}`, text }));
+  });
 }
 
 const versions = ({

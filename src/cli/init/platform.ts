@@ -8,6 +8,11 @@ export interface NewFile {
   readonly text: string;
 }
 
+/** Files of one directory, from their texts by name. */
+export function filesIn(directory: string, texts: Readonly<Record<string, string>>): readonly NewFile[] {
+  return Object.entries(texts).map(([name, text]) => ({ path: `${directory}/${name}`, text }));
+}
+
 /** Writes one platform's side: what an administrator applies there once, and what the workspace then needs. */
 export interface InitPlatform {
   readonly id: string;

@@ -2,7 +2,7 @@ import type { Phase } from '../../domain/workload.ts';
 import { defaultVaultAudience } from '../../platforms/vault/configure.ts';
 import { hclAttributes, hclString } from './hcl.ts';
 import { fullWorkspace, slug, subject, type Identity } from './identity.ts';
-import type { InitPlatform, NewFile } from './platform.ts';
+import { filesIn, type InitPlatform, type NewFile } from './platform.ts';
 import { match } from './question.ts';
 
 const directory = 'hallpass-vault';
@@ -91,13 +91,12 @@ function roleName({ identity }: VaultAnswers, phase: Phase): string {
 }
 
 function vaultFiles(vault: VaultAnswers): readonly NewFile[] {
-  const texts: Readonly<Record<string, string>> = {
+  return filesIn(directory, {
     'versions.tf': versions(vault),
     'issuer.tf': vault.hasProvider ? knownIssuer(vault) : newIssuer(vault),
     'plan.tf': planRole(vault),
     'apply.tf': applyRole(vault),
-  };
-  return Object.entries(texts).map(([name, text]) => ({ path: `${directory}/${name}`, text }));
+  });
 }
 
 const versions = ({ address, namespace }: VaultAnswers): string =>

@@ -2,7 +2,7 @@ import type { Phase } from '../../../domain/workload.ts';
 import { issuerHost } from '../../../platforms/aws/arn.ts';
 import { hclString } from '../hcl.ts';
 import { subject } from '../identity.ts';
-import type { NewFile } from '../platform.ts';
+import { filesIn, type NewFile } from '../platform.ts';
 import { type AwsAnswers, roleName } from './answers.ts';
 
 /** The directory of the Terraform code that an administrator applies once. */
@@ -10,7 +10,7 @@ export const awsDirectory = 'hallpass-aws';
 
 /** Terraform code for the account: the issuer as OIDC provider, a role for each phase, access to the state. Pure. */
 export function awsFiles(answers: AwsAnswers): readonly NewFile[] {
-  const texts: Readonly<Record<string, string>> = {
+  return filesIn(awsDirectory, {
     'versions.tf': versions(answers),
     'variables.tf': variables(answers),
     'issuer.tf': answers.hasProvider ? knownIssuer(answers) : newIssuer(answers),
@@ -18,8 +18,7 @@ export function awsFiles(answers: AwsAnswers): readonly NewFile[] {
     'apply.tf': applyRole(answers),
     'state.tf': state,
     'outputs.tf': outputs,
-  };
-  return Object.entries(texts).map(([name, text]) => ({ path: `${awsDirectory}/${name}`, text }));
+  });
 }
 
 const versions = ({
