@@ -1,6 +1,7 @@
 import type { AuditRecord } from '../../audit/event.ts';
 import { isAcceptable, problemText, type AuditProblem } from '../../audit/problem.ts';
 import type { Verification } from '../../audit/verify.ts';
+import { counted } from '../../domain/counted.ts';
 
 /** What `verify` found, as text. Pure. */
 export function verificationText(found: Verification): string {
@@ -12,7 +13,7 @@ export function verificationText(found: Verification): string {
     ...found.acceptances.map(
       (acceptance) =>
         `accepted on ${acceptance.at} by ${acceptance.actor?.name ?? 'nobody named'}: ` +
-        `${count(acceptance.problem_count, 'problem')}, since record ${acceptance.sequence} as it is now`,
+        `${counted(acceptance.problem_count, 'problem')}, since record ${acceptance.sequence} as it is now`,
     ),
     ...found.accepted.map((problem) => `  accepted: ${problemText(problem)}`),
     ...found.notes.map((note) => `note: ${note}`),
@@ -24,8 +25,8 @@ export function verificationText(found: Verification): string {
 }
 
 function summary({ records, files, problems, last }: Verification): string {
-  const walked = `${count(records, 'record')} in ${count(files.length, 'file')}`;
-  if (problems.length > 0) return `${walked}: ${count(problems.length, 'problem')}`;
+  const walked = `${counted(records, 'record')} in ${counted(files.length, 'file')}`;
+  if (problems.length > 0) return `${walked}: ${counted(problems.length, 'problem')}`;
   return records === 0 ? walked : `${walked}, unbroken up to record ${last.sequence} of ${last.at}`;
 }
 
@@ -42,12 +43,8 @@ function anchoring({ anchor, last }: Verification): string {
     return 'tail not anchored: who owns the files could have rewritten them; keep what "hallpass audit head" prints elsewhere, and check with --head';
   }
   const after = last.sequence - anchor.sequence;
-  const rest = after === 0 ? '' : `; ${count(after, 'record')} after it not anchored`;
+  const rest = after === 0 ? '' : `; ${counted(after, 'record')} after it not anchored`;
   return `anchored at record ${anchor.sequence} of ${anchor.at}${rest}`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** What was done about the damage. */

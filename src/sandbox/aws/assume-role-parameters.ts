@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.ts';
 import { accountOfRole } from '../../platforms/aws/arn.ts';
 import { AwsRefusal } from './refusal.ts';
 
@@ -45,11 +46,10 @@ export function readAssumeRoleParameters(parameters: URLSearchParams): AssumeRol
     ...durationFaults(parameters.get('DurationSeconds')),
   ];
   if (faults.length > 0) {
-    const plural = faults.length === 1 ? '' : 's';
     throw new AwsRefusal(
       'ValidationError',
       400,
-      `${faults.length} validation error${plural} detected: ${faults.join('; ')}`,
+      `${counted(faults.length, 'validation error')} detected: ${faults.join('; ')}`,
       { reasons: faults },
     );
   }

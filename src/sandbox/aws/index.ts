@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.ts';
 import { refuseUnknownActions } from '../latency.ts';
 import { openIssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
@@ -22,7 +23,7 @@ function openAws(config: AwsConfig, world: StandInWorld): StandIn {
   const account = openAccount(config, world);
   const { roles, session_seconds: sessionSeconds } = config;
   return {
-    summary: `account ${config.account} with ${roles.length} role${roles.length === 1 ? '' : 's'}`,
+    summary: `account ${config.account} with ${counted(roles.length, 'role')}`,
     notes:
       sessionSeconds === undefined
         ? []

@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.ts';
 import { refuseUnknownActions } from '../latency.ts';
 import { openIssuerKeys, type IssuerKeys } from '../relying-party/issuer-keys.ts';
 import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
@@ -23,7 +24,7 @@ function openAzure(config: AzureConfig, world: StandInWorld): StandIn {
   const tenant = openTenant(config, world);
   const { applications, token_seconds: tokenSeconds } = config;
   return {
-    summary: `tenant ${config.tenant} with ${applications.length} application${applications.length === 1 ? '' : 's'}`,
+    summary: `tenant ${config.tenant} with ${counted(applications.length, 'application')}`,
     notes:
       tokenSeconds === undefined
         ? []

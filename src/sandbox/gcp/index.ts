@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.ts';
 import { Secret } from '../../domain/secret.ts';
 import { refuseUnknownActions } from '../latency.ts';
 import { openIssuerKeys, openUploadedKeys, type IssuerKeys } from '../relying-party/issuer-keys.ts';
@@ -43,10 +44,6 @@ function openGcp(config: GcpConfig, world: StandInWorld): StandIn {
       CLOUDSDK_AUTH_TOKEN_INTROSPECTION_ENDPOINT: `${endpoint}/v1/introspect`,
     }),
   };
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function openProject(config: GcpConfig, world: StandInWorld): GcpProject {

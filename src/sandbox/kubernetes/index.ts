@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.ts';
 import { joinKubernetesTrust, readKubernetesTrust } from '../../platforms/kubernetes/trust-policy.ts';
 import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
 import { openObjectStore, type Cluster, type ObjectStore } from './cluster.ts';
@@ -29,9 +30,8 @@ function openKubernetes(config: KubernetesConfig, world: StandInWorld): StandIn 
     keysOf: openClusterKeys(trust, config, world),
     objects: filledStore(config, world.now),
   };
-  const issuers = trust.authenticators.length;
   return {
-    summary: `a cluster that trusts ${issuers} issuer${issuers === 1 ? '' : 's'}`,
+    summary: `a cluster that trusts ${counted(trust.authenticators.length, 'issuer')}`,
     notes: [],
     hosts: [],
     answer: (call) => answerCall(call, cluster, world.log),

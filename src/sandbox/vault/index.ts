@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.ts';
 import type { StandIn, StandInKind, StandInWorld } from '../stand-in.ts';
 import { readVaultPart, type VaultConfig } from './config.ts';
 import { vaultSchema, type VaultSchema } from './config-schema.ts';
@@ -28,7 +29,7 @@ function openVault(config: VaultConfig, world: StandInWorld): StandIn {
     ]),
   );
   return {
-    summary: `a server with ${roles.length} role${roles.length === 1 ? '' : 's'}${config.sealed ? ', sealed' : ''}`,
+    summary: `a server with ${counted(roles.length, 'role')}${config.sealed ? ', sealed' : ''}`,
     notes: [
       ...(config.token_seconds === undefined
         ? []
