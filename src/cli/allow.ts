@@ -16,7 +16,8 @@ import { addWorkloadOptions } from './workload-options.ts';
 
 const help = `
 A repository does not choose its identity by itself: what hallpass.yaml says about issuer, names and ids, and where it has
-Hallpass send tokens, counts once you have allowed it, and again after a change. What you give by HALLPASS_… variables and flags are your own words.
+Hallpass send tokens, counts once you have allowed it, and again after a change. What you give by HALLPASS_… variables
+and flags are your own words.
 
 Example:
   $ hallpass allow            shows what the file says, and asks

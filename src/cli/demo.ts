@@ -9,8 +9,8 @@ import { playStory } from './demo/story.ts';
 export const command: CommandFactory = (context) =>
   new Command('demo')
     .description(
-      'Runs the seven steps on this machine: a throw-away issuer and strict stand-ins of AWS, Google Cloud, Azure, Vault\n' +
-        'and Kubernetes on loopback, with real Terraform, gcloud, bao or vault, and kubectl where they are. Needs no cloud\n' +
+      'Runs the seven steps on this machine: a throw-away issuer and strict stand-ins of AWS, Google Cloud, Azure, Vault ' +
+        'and Kubernetes on loopback, with real Terraform, gcloud, bao or vault, and kubectl where they are. Needs no cloud ' +
         'account, keeps nothing, ends by itself.',
     )
     .option('--json', 'print the steps as one JSON array instead of telling them')

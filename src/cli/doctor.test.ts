@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testCli } from '../../test/support/cli.ts';
+import { platforms as known } from '../platforms/index.ts';
 
 interface Finding {
   readonly check: string;
@@ -10,8 +11,11 @@ interface Finding {
 }
 
 /** What `doctor` finds in a workspace whose `hallpass.yaml` sets these variables. */
-async function findingsFor(variables: Readonly<Record<string, string>>): Promise<readonly Finding[]> {
-  const cli = testCli();
+async function findingsFor(
+  variables: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<readonly Finding[]> {
+  const cli = testCli(environment);
   const file = { issuer: 'http://127.0.0.1:9', organization: 'acme', workspace: 'payments-prod', variables };
   writeFileSync(join(cli.work, 'hallpass.yaml'), JSON.stringify(file));
   const { stdout } = await cli.run(['doctor', '--json']);
@@ -47,6 +51,24 @@ describe('hallpass doctor', () => {
     expect(findings.filter(({ what }) => what.startsWith('AWS_PROFILE'))).toEqual([]);
   });
 
+  it('names what leads calls elsewhere, one place at a time', async () => {
+    const there = 'http://127.0.0.1:4567/';
+    const findings = await findingsFor(
+      {},
+      {
+        CLOUDSDK_API_ENDPOINT_OVERRIDES_STS: there,
+        CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS: there,
+        GOOGLE_SECRET_MANAGER_CUSTOM_ENDPOINT: `${there}v1/`,
+        AZURE_AUTHORITY_HOST: 'https://name:secret@localhost:4568',
+      },
+    );
+    expect(findings.filter(({ what }) => what.includes('go there')).map(({ what }) => what)).toEqual([
+      `CLOUDSDK_API_ENDPOINT_OVERRIDES_STS, CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS are ${there}: calls to Google Cloud go there: a stand-in?`,
+      `GOOGLE_SECRET_MANAGER_CUSTOM_ENDPOINT is ${there}v1/: calls to Google Cloud go there: a stand-in?`,
+      'AZURE_AUTHORITY_HOST is https://…@localhost:4568: calls to Azure go there: a national cloud, or a stand-in?',
+    ]);
+  });
+
   it('names a setting that does nothing as it stands', async () => {
     expect(await findingsFor({ ...aws, TFC_AWS_RUN_ROLE_ARN_AUDIT: 'x' })).toContainEqual(
       expect.objectContaining({
@@ -66,6 +88,13 @@ describe('hallpass doctor', () => {
     ]);
     expect(await sharedAudiences({ ...vault('', 'one'), ...vault('_B', 'two', 'vault.two') })).toEqual([]);
     expect(await sharedAudiences({ ...vault('', 'one'), ...vault('_B', 'one') })).toEqual([]);
+  });
+
+  it('has a help that fits a terminal, and says of each platform which document it judges', async () => {
+    const { stdout } = await testCli().run(['doctor', '--help']);
+    for (const { id } of known) expect(stdout).toMatch(new RegExp(`^  ${id} +\\S`, 'm'));
+    expect(stdout).not.toContain('undefined');
+    expect(stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);
   });
 
   it('says that the choice of an identity was not allowed yet', async () => {

@@ -34,7 +34,7 @@ Examples:
                                    what one platform will say, by its own document, without asking it
 
 Documents for --trust:
-${platforms.map(({ id, trust }) => `  ${id.padEnd(11)} ${trust.document}`).join('\n')}
+${platforms.map(({ id, trust }) => `  ${id.padEnd(11)} ${trust.document.replaceAll('\n', `\n${' '.repeat(14)}`)}`).join('\n')}
 Where each phase has a document of its own, name the phase too.
 
 Exit codes: 0 all is well, 1 something is refused or will fail, 2 wrong usage.

@@ -23,12 +23,12 @@ interface SandboxFlags {
 }
 
 const help = `
-Roles, providers and the like come from the file, with the platforms' native trust documents; docs/guides/sandbox.md explains it.
-Everything that the stand-ins know is in memory and ends with them.
+Roles, providers and the like come from the file, with the platforms' native trust documents; docs/guides/sandbox.md
+explains it. Everything that the stand-ins know is in memory and ends with them.
 
-With --intercept, clients reach the stand-ins under the platforms' real names, through a proxy on loopback that passes nothing
-on. Copy its variables into the shells that shall use it, and no further; a certificate is good for that, until Ctrl-C, a day at
-most. Never install it for a whole machine.
+With --intercept, clients reach the stand-ins under the platforms' real names, through a proxy on loopback that passes
+nothing on. Copy its variables into the shells that shall use it, and no further; its certificate is good until Ctrl-C,
+a day at most. Never install it for a whole machine.
 
 Examples:
   hallpass sandbox --config sandbox.yaml

@@ -37,7 +37,7 @@ export interface TrustAnswer extends Verdict {
 
 /** A platform's native trust document, judged without asking the platform. */
 export interface TrustFormat {
-  /** What the document is and how to get it, for people. */
+  /** What the document is and how to get it, for people; lines of at most 100 characters. */
   readonly document: string;
   /** @throws {TrustDocumentError} when the platform would refuse the document, with line and column */
   judge(document: string, question: TrustQuestion): Promise<TrustAnswer>;

@@ -184,23 +184,36 @@ const detours: readonly { readonly names: readonly string[]; readonly means: str
     means: 'clients trust the certificate authorities of this place',
   },
   { names: ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_STS'], means: 'calls to AWS go there: a stand-in?' },
+  {
+    names: [
+      'CLOUDSDK_API_ENDPOINT_OVERRIDES_STS',
+      'CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS',
+      'CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER',
+      'GOOGLE_SECRET_MANAGER_CUSTOM_ENDPOINT',
+    ],
+    means: 'calls to Google Cloud go there: a stand-in?',
+  },
+  {
+    names: ['AZURE_AUTHORITY_HOST', 'ARM_METADATA_HOSTNAME'],
+    means: 'calls to Azure go there: a national cloud, or a stand-in?',
+  },
   { names: ['NODE_TLS_REJECT_UNAUTHORIZED'], means: 'certificates may not be checked' },
 ];
 
+/** What leads calls elsewhere than usual; names that lead to one place in one finding. */
 export async function checkDetours({ settings }: CliContext): Promise<readonly Finding[]> {
   const { parentEnvironment } = settings;
-  return detours.flatMap(({ names, means }) =>
-    names
-      .filter((name) => parentEnvironment[name])
-      .map((name) =>
-        finding(
-          'variables',
-          'note',
-          `${name} is ${withoutPassword(parentEnvironment[name]!)}: ${means}`,
-          `unset ${name}, if that is left over`,
-        ),
+  return detours.flatMap(({ names, means }) => {
+    const set = names.filter((name) => parentEnvironment[name]);
+    return [...Map.groupBy(set, (name) => withoutPassword(parentEnvironment[name]!))].map(([value, leading]) =>
+      finding(
+        'variables',
+        'note',
+        `${leading.join(', ')} ${leading.length === 1 ? 'is' : 'are'} ${value}: ${means}`,
+        `unset ${leading.join(' ')}, if that is left over`,
       ),
-  );
+    );
+  });
 }
 
 function withoutPassword(value: string): string {

@@ -25,7 +25,9 @@ export const gcp: Platform = {
   addresses: ['CLOUDSDK_API_ENDPOINT_OVERRIDES_STS', 'CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS'],
   trust: {
     document:
-      'the provider (gcloud iam workload-identity-pools providers describe … --format=json), or { "provider": …, "serviceAccounts": { EMAIL: gcloud iam service-accounts get-iam-policy … } }',
+      'the provider: gcloud iam workload-identity-pools providers describe PROVIDER … --format=json\n' +
+      'or, with the service accounts, { "provider": …, "serviceAccounts": { EMAIL: … } }, each as\n' +
+      'gcloud iam service-accounts get-iam-policy EMAIL --format=json prints it',
     judge: async (document, question) => (await import('./trust-answer.ts')).judgeGcpTrust(document, question),
   },
   causes: async () => (await import('./causes.ts')).gcpCauses,
