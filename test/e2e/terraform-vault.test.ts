@@ -1,14 +1,14 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAwsStory } from '../support/aws-story.ts';
-import { startBao } from '../support/bao.ts';
+import { startBao, type Bao } from '../support/bao.ts';
 import type { ChildOptions, ChildResult } from '../support/hallpass.ts';
 import { describeWith, type ProgramName } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { openTerraformPlace, type TerraformPlace } from '../support/terraform-place.ts';
 import { vaultPart, vaultPolicies, vaultRoles } from '../support/vault-part.ts';
-import { setRole } from '../support/vault-set-up.ts';
-import { openVaultStory } from '../support/vault-story.ts';
+import { setRole, setUpJwt } from '../support/vault-set-up.ts';
+import { openVaultStory, type VaultStory } from '../support/vault-story.ts';
 
 const variables = {
   TFC_AWS_PROVIDER_AUTH: 'false',
@@ -126,6 +126,28 @@ describe.each(sides)('with %s', (_, needs, openSide) => {
       expectNoToken(planned, applied, again, destroyed);
     });
 
+    it('keeps not even the secret, where the configuration is written so', async () => {
+      const place = await open(`
+provider "vault" {}
+ephemeral "vault_kv_secret_v2" "payments" {
+  mount = "secret"
+  name  = "payments"
+}
+resource "vault_kv_secret_v2" "copy" {
+  mount                = "secret"
+  name                 = "made/copy"
+  data_json_wo         = jsonencode(ephemeral.vault_kv_secret_v2.payments.data)
+  data_json_wo_version = 1
+}
+`);
+      const planned = await place.terraform(['plan', '-out=plan.bin']);
+      expect(planned.stdout + planned.stderr).toContain('1 to add');
+      const applied = await place.terraform(['apply', 'plan.bin']);
+      expect(applied.stdout + applied.stderr).toContain('Resources: 1 added');
+      expect([...place.filesWith('eu-north-1'), ...place.filesWithTokens()]).toEqual([]);
+      expect((await place.terraform(['destroy', '-auto-approve'])).stdout).toContain('1 destroyed');
+    });
+
     it('may not write in a plan', async () => {
       const place = await open(`provider "vault" {}\n${payments}${made('never')}`);
       const { stderr, code } = await place.terraform(['apply', '-auto-approve'], { flags: ['--phase', 'plan'] });
@@ -202,5 +224,47 @@ describe.each(sides)('with %s', (_, needs, openSide) => {
       expect(place.filesWithTokens()).toEqual([]);
       expectNoToken(planned, applied, destroyed);
     });
+  });
+});
+
+describeWith(['bao', 'terraform', 'vault-provider'], "exec with Terraform's Vault provider and a namespace", () => {
+  const namespace = 'team1';
+  let root: string;
+  let bao: Bao;
+  let story: VaultStory;
+
+  beforeAll(async () => {
+    root = temporaryDirectory('terraform-vault');
+    bao = await startBao({ tls: true });
+    story = await openVaultStory(root, bao);
+    await bao.set('POST', `sys/namespaces/${namespace}`);
+    await setUpJwt(bao, story.issuer, { namespace });
+    await bao.set('POST', 'sys/mounts/secret', { type: 'kv', options: { version: '2' } }, namespace);
+    await bao.set('POST', 'secret/data/payments', { data: { region: 'in the namespace' } }, namespace);
+    for (const [name, policy] of Object.entries(vaultPolicies))
+      await bao.set('PUT', `sys/policies/acl/${name}`, { policy }, namespace);
+    for (const [name, role] of Object.entries(vaultRoles)) await setRole(bao, name, role, { namespace });
+  });
+  afterAll(async () => {
+    await story?.[Symbol.asyncDispose]();
+    await bao?.[Symbol.asyncDispose]();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it.each([
+    ['the environment', 'provider "vault" {}\n'],
+    ['a file', `${input}${withFile('default')}`],
+  ])('behind a private CA finds both with what is in %s', async (_, provider) => {
+    const place = await openTerraformPlace(story, ['vault'], `${provider}${payments}${made('one')}`, {
+      TFC_VAULT_NAMESPACE: namespace,
+    });
+    const applied = await place.terraform(['apply', '-auto-approve']);
+    expect(applied.stdout + applied.stderr).toContain('Resources: 1 added');
+    expect(place.filesWith('in the namespace')).not.toEqual([]);
+    expect((await place.terraform(['destroy', '-auto-approve'])).stdout).toContain('1 destroyed');
+    const lost = await place.terraform(['plan'], { env: { TFC_VAULT_NAMESPACE: 'nowhere' } });
+    expect(lost).toMatchObject({ code: 125, stdout: '' });
+    expect(lost.stderr).toContain('namespace not found');
+    expect(place.filesWithTokens()).toEqual([]);
   });
 });

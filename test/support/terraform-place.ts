@@ -26,11 +26,13 @@ export interface TerraformPlace {
   /** Puts another configuration in place of the first; it must need the same providers. */
   write(configuration: string): void;
   /**
-   * Every file of the configuration and of its plans and states in which a part of a token stands that any run had.
+   * Every file of the configuration, its plans and states in which a part of a token stands that any run had.
    *
    * @throws {Error} when no run had a token, since the answer would mean nothing
    */
   filesWithTokens(): string[];
+  /** The same for any text. */
+  filesWith(text: string): string[];
 }
 
 /** Keeps what a run has as tokens, and becomes Terraform. */
@@ -71,7 +73,13 @@ export async function openTerraformPlace(
     exec(['terraform', command!, '-no-color', ...args], how);
   const { code, stdout, stderr } = await terraform(['init']);
   if (code !== 0) throw new Error(`terraform init: exit code ${code}\n${stdout}${stderr}`);
-  return { terraform, exec, write, filesWithTokens: () => filesWith(tokenParts(kept), directory) };
+  return {
+    terraform,
+    exec,
+    write,
+    filesWithTokens: () => filesWith(tokenParts(kept), directory),
+    filesWith: (text) => filesWith([text], directory),
+  };
 }
 
 /** Header, payload and signature of a token are looked for each alone. */
