@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { openTerraformPlace } from '../support/terraform-place.ts';
 import { vaultPart } from '../support/vault-part.ts';
 
-const providers = ['aws', 'azuread', 'google', 'kubernetes', 'vault'] as const;
+const providers = ['aws', 'azuread', 'azurerm', 'google', 'kubernetes', 'vault'] as const;
 type Provider = (typeof providers)[number];
 
 /** What each platform's configuration has, without the tag. */
@@ -37,32 +37,43 @@ const settings = {
 const always: Readonly<Record<Provider, string>> = {
   aws: '  skip_metadata_api_check = true\n  skip_region_validation = true\n',
   azuread: '',
+  azurerm: '  features {}\n  resource_provider_registrations = "none"\n',
   google: `  project = "${projectId}"\n`,
   kubernetes: '',
   vault: '',
 };
 
+const ofAzure = (from: string): string =>
+  `  use_oidc = true\n  use_cli = false\n  client_id_file_path = ${from}.client_id_file_path\n  oidc_token_file_path = ${from}.oidc_token_file_path\n`;
+
 /** How a provider block takes one configuration of the input variable. */
 const taken: Readonly<Record<Provider, (from: string) => string>> = {
   aws: (from) => `  shared_config_files = [${from}.shared_config_file]\n`,
-  azuread: (from) =>
-    `  use_oidc = true\n  use_cli = false\n  client_id_file_path = ${from}.client_id_file_path\n  oidc_token_file_path = ${from}.oidc_token_file_path\n`,
+  azuread: ofAzure,
+  azurerm: ofAzure,
   google: (from) => `  credentials = ${from}.credentials\n`,
   kubernetes: (from) => `  token = file(${from}.token_path)\n`,
   vault: (from) =>
     `  skip_child_token = true\n  address = ${from}.address\n  auth_login_token_file {\n    filename = ${from}.token_filename\n  }\n`,
 };
 
-const members: Readonly<Record<Provider, readonly string[]>> = {
+/** The input variable of each platform: its name, and the members of one configuration. */
+const inputs = {
   aws: ['shared_config_file'],
-  azuread: ['client_id_file_path', 'oidc_token_file_path'],
-  google: ['credentials'],
+  azure: ['client_id_file_path', 'oidc_token_file_path'],
+  gcp: ['credentials'],
   kubernetes: ['token_path'],
   vault: ['token_filename', 'address', 'namespace', 'ca_cert_file'],
-};
+} as const;
 
-const variableOf = (provider: Provider): string =>
-  `tfc_${{ azuread: 'azure', google: 'gcp', aws: 'aws', kubernetes: 'kubernetes', vault: 'vault' }[provider]}_dynamic_credentials`;
+const platformOf: Readonly<Record<Provider, keyof typeof inputs>> = {
+  aws: 'aws',
+  azuread: 'azure',
+  azurerm: 'azure',
+  google: 'gcp',
+  kubernetes: 'kubernetes',
+  vault: 'vault',
+};
 
 /** Something that each platform can read in a plan, and make in an apply. */
 function resources(name: string, alias = ''): string {
@@ -79,6 +90,9 @@ ${of('aws')}}
 data "azuread_client_config" "${name}" {
 ${of('azuread')}}
 output "azure_${name}" { value = data.azuread_client_config.${name}.client_id }
+data "azurerm_resource_group" "${name}" {
+  name = "payments"
+${of('azurerm')}}
 data "google_secret_manager_secret_version_access" "${name}" {
   secret = "region"
 ${of('google')}}
@@ -120,23 +134,23 @@ const byEnvironment =
   providers.map((provider) => `provider "${provider}" {\n${always[provider]}}\n`).join('') + pause + resources('one');
 
 function byVariables(): string {
-  const blocks = providers.flatMap((provider) => {
-    const name = variableOf(provider);
-    const type = `object({ ${members[provider].map((member) => `${member} = string`).join(', ')} })`;
-    const block = (from: string, alias = ''): string =>
-      `provider "${provider}" {\n${alias}${always[provider]}${taken[provider](`var.${name}.${from}`)}}\n`;
-    return [
-      `variable "${name}" {\n  type = object({ default = ${type}, aliases = map(${type}) })\n}\n`,
-      block('default'),
-      block('aliases["B"]', '  alias = "b"\n'),
-    ];
+  const variables = Object.entries(inputs).map(([platform, members]) => {
+    const type = `object({ ${members.map((member) => `${member} = string`).join(', ')} })`;
+    return `variable "tfc_${platform}_dynamic_credentials" {\n  type = object({ default = ${type}, aliases = map(${type}) })\n}\n`;
   });
-  return blocks.join('') + pause + resources('two') + resources('three', 'b');
+  const blocks = providers.flatMap((provider) => {
+    const block = (from: string, alias = ''): string => {
+      const value = `var.tfc_${platformOf[provider]}_dynamic_credentials.${from}`;
+      return `provider "${provider}" {\n${alias}${always[provider]}${taken[provider](value)}}\n`;
+    };
+    return [block('default'), block('aliases["B"]', '  alias = "b"\n')];
+  });
+  return [...variables, ...blocks, pause, resources('two'), resources('three', 'b')].join('');
 }
 
 describeWith(
   ['terraform', ...providers.map((provider) => `${provider}-provider` as const)],
-  'exec with five providers in one configuration',
+  'exec with six providers in one configuration',
   () => {
     let root: string;
     let runs: string;
