@@ -245,7 +245,13 @@ interface Written {
 function nextSteps({ issuer }: Identity, { directory, files, sides, isFurther }: Written): string {
   const steps = [
     ...(isFurther ? [] : [publishing(issuer)]),
-    ...(isFurther ? [['Add under "variables" in hallpass.yaml:', ...sides.flatMap(variableLines)]] : []),
+    // Where tokens are sent is to be allowed, too.
+    ...(isFurther
+      ? [
+          ['Add under "variables" in hallpass.yaml:', ...sides.flatMap(variableLines)],
+          ['Allow what it says then:', '  hallpass allow'],
+        ]
+      : []),
     ...sides.map((side) => side.steps),
     ['From then on, without any stored key:', '  hallpass exec -- terraform plan'],
   ];

@@ -93,6 +93,7 @@ describe('hallpass init', () => {
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).toContain('Add under "variables" in hallpass.yaml:');
     expect(made.stdout).toContain('TFC_VAULT_ADDR: https://vault.example.com:8200');
+    expect(made.stdout).toContain('  2. Allow what it says then:\n       hallpass allow\n');
     expect(readFileSync(join(work, 'hallpass.yaml'), 'utf8')).toBe(before);
     expect(readdirSync(work).sort()).toEqual(['hallpass-aws', 'hallpass-vault', 'hallpass.yaml']);
     const other = await call(['init', '--platform', 'kubernetes', '--workspace', 'billing']);

@@ -11,6 +11,7 @@ import { awsAnswers, roleArn, roleName } from './aws/answers.ts';
 import { awsSide } from './aws/index.ts';
 import { hclString } from './hcl.ts';
 import { identityOf, identityQuestions, slug, subject } from './identity.ts';
+import { kubernetesSide } from './kubernetes.ts';
 import type { InitPlatform, PlatformSide } from './platform.ts';
 import { initPlatforms } from './platforms.ts';
 import { checkedAnswers, unanswered, type GivenAnswers } from './question.ts';
@@ -251,6 +252,14 @@ describe.each(initPlatforms.map((platform) => [platform.id, platform] as const))
     for (const phase of ['plan', 'apply'] as const) {
       expect(requestsFor(variables, phase, { workspace: 'web' })).toMatchObject([{ platform: id, tag: null }]);
     }
+  });
+});
+
+describe('the side of kubernetes', () => {
+  it('says what is left to be told of the API server', () => {
+    expect(sideOf(kubernetesSide).steps.at(-1)).toContain('needs KUBE_HOST and KUBE_CLUSTER_CA_CERT_DATA');
+    const told = sideOf(kubernetesSide, { kubernetesHost: 'https://k8s.example.com' });
+    expect(told.steps.at(-1)).toMatch(/^Unless its certificate is a public one/);
   });
 });
 
