@@ -257,9 +257,9 @@ describe.each(initPlatforms.map((platform) => [platform.id, platform] as const))
 
 describe('the side of kubernetes', () => {
   it('says what is left to be told of the API server', () => {
-    expect(sideOf(kubernetesSide).steps.at(-1)).toContain('needs KUBE_HOST and KUBE_CLUSTER_CA_CERT_DATA');
+    expect(sideOf(kubernetesSide).steps.at(-2)).toContain('needs KUBE_HOST and KUBE_CLUSTER_CA_CERT_DATA');
     const told = sideOf(kubernetesSide, { kubernetesHost: 'https://k8s.example.com' });
-    expect(told.steps.at(-1)).toMatch(/^Unless its certificate is a public one/);
+    expect(told.steps.at(-2)).toMatch(/^Unless its certificate is a public one/);
   });
 });
 

@@ -77,10 +77,10 @@ export const kubernetesSide: InitPlatform = {
           ? [`  give the API server ${directory}/authentication-configuration.yaml (--authentication-config)`]
           : [`  cd ${directory} && terraform init && terraform apply`]),
         `  kubectl apply -f ${directory}/rbac.yaml`,
-        `What an apply may change is yours to say: ${directory}/rbac.yaml`,
         host === null
           ? 'kubectl needs KUBE_HOST and KUBE_CLUSTER_CA_CERT_DATA in hallpass.yaml; Terraform, too, unless its provider has them.'
           : 'Unless its certificate is a public one, KUBE_CLUSTER_CA_CERT_DATA in hallpass.yaml names its CA.',
+        `What an apply may change is yours to say: ${directory}/rbac.yaml`,
       ],
     };
   },
