@@ -124,6 +124,13 @@ describe.each(sides)('with %s', (_, needs, openSide) => {
       expect(destroyed.stdout + destroyed.stderr).toContain('1 destroyed');
       expect(place.filesWithTokens()).toEqual([]);
       expectNoToken(planned, applied, again, destroyed);
+      // One for the init, and one for each phase; all are gone.
+      const tokens = place.tokens().filter((token) => /^[sb]\./.test(token));
+      expect(tokens.length).toBeGreaterThanOrEqual(5);
+      for (const token of tokens) {
+        const headers = { 'x-vault-token': token };
+        expect((await fetch(`${side.address}/v1/auth/token/lookup-self`, { headers })).status).toBe(403);
+      }
     });
 
     it('keeps not even the secret, where the configuration is written so', async () => {
@@ -190,6 +197,21 @@ resource "vault_kv_secret_v2" "copy" {
       expect({ code, stdout }).toMatchObject({ code: 1 });
       expect(words(stderr)).toMatch(/Code: 403\. Errors: .*permission denied/);
       expect(stderr).toMatch(/warning: the Vault token cannot be prolonged any further: token_max_ttl ends it/);
+    });
+
+    it('shows what a provider block without skip_child_token gets', async () => {
+      const place = await open(`${input}${withFile('default').replace(/ *skip_child_token.*\n/, '')}${payments}`, {
+        // Else the variable of the default configuration would say it.
+        TFC_VAULT_PROVIDER_AUTH_BLUE: 'true',
+        TFC_VAULT_ADDR_BLUE: side.address,
+        TFC_VAULT_RUN_ROLE_BLUE: 'plan',
+      });
+      const { stderr, code } = await place.terraform(['plan']);
+      expect(code).toBe(1);
+      expect(words(stderr)).toMatch(
+        /failed to create limited child token: .*auth\/token\/create Code: 403\. Errors: .*permission denied/,
+      );
+      expect(stderr).not.toContain('refused this phase');
     });
 
     it('gives the default and an alias their own tokens, and a saved plan finds them', async () => {

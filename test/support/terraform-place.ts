@@ -23,6 +23,8 @@ export interface TerraformPlace {
   terraform(args: readonly string[], how?: RunChanges): Promise<ChildResult>;
   /** Runs any command inside `hallpass exec`, in the place's directory. */
   exec(command: readonly string[], how?: RunChanges): Promise<ChildResult>;
+  /** What the runs of every place of this story had as tokens, of any kind. */
+  tokens(): string[];
   /** Puts another configuration in place of the first; it must need the same providers. */
   write(configuration: string): void;
   /**
@@ -77,18 +79,22 @@ export async function openTerraformPlace(
     terraform,
     exec,
     write,
-    filesWithTokens: () => filesWith(tokenParts(kept), directory),
+    tokens: () => tokensIn(kept),
+    filesWithTokens: () => filesWith(tokenParts(tokensIn(kept)), directory),
     filesWith: (text) => filesWith([text], directory),
   };
 }
 
+function tokensIn(kept: string): string[] {
+  const lines = existsSync(kept) ? readFileSync(kept, 'utf8').split('\n') : [];
+  const tokens = new Set(lines.filter((line) => line.length >= 20));
+  if (tokens.size === 0) throw new Error('no run had a token');
+  return [...tokens];
+}
+
 /** Header, payload and signature of a token are looked for each alone. */
-function tokenParts(kept: string): string[] {
-  const tokens = existsSync(kept) ? readFileSync(kept, 'utf8').split('\n') : [];
-  const parts = tokens.flatMap((token) => (token.startsWith('eyJ') ? token.split('.') : [token]));
-  const long = new Set(parts.filter((part) => part.length >= 20));
-  if (long.size === 0) throw new Error('no run had a token');
-  return [...long];
+function tokenParts(tokens: readonly string[]): string[] {
+  return tokens.flatMap((token) => (token.startsWith('eyJ') ? token.split('.') : [token]));
 }
 
 function filesWith(parts: readonly string[], directory: string): string[] {
