@@ -4,31 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSandboxConfig } from '../../src/sandbox/config.ts';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
 import { reasonsOf, xmlText } from '../support/aws-client.ts';
-import { hallpassProgram, cleanEnvironment, hallpass, run, terraformCliConfig } from '../support/hallpass.ts';
+import { hallpassProgram, cleanEnvironment, run, terraformCliConfig } from '../support/hallpass.ts';
+import { machine, type Machine } from '../support/machine.ts';
 import { motoAccount, openMoto, type Moto } from '../support/moto.ts';
 import { describeWith, requireProgram } from '../support/programs.ts';
 import { freePort, startServer, type ServerChild } from '../support/servers.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const issuer = 'https://id.example.com/terraform';
 const names = ['--organization', 'acme', '--project', 'Default Project', '--workspace', 'payments-prod'];
-
-/** A person's machine: home, data directory and an empty working directory. */
-function machine() {
-  const root = temporaryDirectory('init');
-  const work = join(root, 'work');
-  for (const directory of ['home', 'work', 'config']) mkdirSync(join(root, directory), { mode: 0o700 });
-  const env = {
-    HOME: join(root, 'home'),
-    HALLPASS_DATA_DIR: join(root, 'data'),
-    HALLPASS_KEK_FILE: join(root, 'config/kek'),
-  };
-  const call = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
-    hallpass(args, { cwd: work, env: { ...env, ...more } });
-  return { root, work, env, call };
-}
-
-type Machine = ReturnType<typeof machine>;
 
 const initFlags = ['init', '--issuer', issuer, ...names, '--aws-account', motoAccount];
 
@@ -180,7 +163,7 @@ describeWith(['terraform', 'aws-provider'], 'the Terraform code of hallpass init
   });
 });
 
-/** Their providers are in no package registry: here the form alone is looked at. */
+/** Their providers are in no package registry: here the form alone is looked at; init-providers.test.ts has more. */
 describeWith(['terraform'], 'the Terraform code of hallpass init for other platforms', () => {
   const guid = '3f2f1e0d-0c0b-4a09-8807-060504030201';
   it.each([

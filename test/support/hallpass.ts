@@ -79,13 +79,16 @@ export async function run(file: string, args: readonly string[], options: ChildO
  *
  * @param directory where the file goes; a new temporary directory when absent
  */
-export function terraformCliConfig(directory = temporaryDirectory('terraformrc')): {
+export function terraformCliConfig(
+  directory = temporaryDirectory('terraformrc'),
+  providers: readonly string[] = ['aws'],
+): {
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
 } {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, 'terraform.rc');
-  writeFileSync(path, terraformCliConfigText());
+  writeFileSync(path, terraformCliConfigText(providers));
   return { path, env: { TF_CLI_CONFIG_FILE: path, CHECKPOINT_DISABLE: '1' } };
 }
 

@@ -104,7 +104,7 @@ export function providerMirror(name: string): string | undefined {
 }
 
 /** The text of a Terraform CLI configuration that takes providers from mirrors, and nothing from the network. */
-export function terraformCliConfigText(providers: readonly string[] = ['aws']): string {
+export function terraformCliConfigText(providers: readonly string[]): string {
   const mirrors = providers.map((name) => {
     const mirror = providerMirror(name);
     if (mirror === undefined) throw new Error(`no Terraform provider mirror with ${name} on this machine`);

@@ -179,6 +179,7 @@ resource "vault_policy" "${phase}" {
     \${local.life_of_a_token}
     # What the ${phase} may do is yours to say:
     path "secret/data/${vault.identity.workspace}/*" { capabilities = [${phase === 'plan' ? '"read"' : '"create", "read", "update", "delete"'}] }
+    path "secret/metadata/${vault.identity.workspace}/*" { capabilities = ["read"] } # vault_kv_secret_v2 looks there too
   EOT
 }
 `;
