@@ -19,8 +19,11 @@ const variables = {
 /** Shims of version managers have their roots in the machine's own home. */
 const env = { ...googleEnvironment, PYENV_ROOT: process.env['PYENV_ROOT'] };
 
-const openStory = (changes: StoryChanges & { readonly gcp?: Record<string, unknown> } = {}): Promise<AwsStory> =>
-  openAwsStory(temporaryDirectory('exec-gcp'), variables, {
+const openStory = (
+  changes: StoryChanges & { readonly gcp?: Record<string, unknown> } = {},
+  directory = temporaryDirectory('exec-gcp'),
+): Promise<AwsStory> =>
+  openAwsStory(directory, variables, {
     ...changes,
     parts: (issuer) => ({ gcp: gcpPart(issuer, changes.gcp) }),
   });
@@ -99,9 +102,10 @@ for (const client of googleClients) {
 describe.concurrent('a long phase with short tokens', () => {
   for (const client of googleClients) {
     describeWith(client.needs, client.name, () => {
-      it('goes on beyond the first token, since the file is read again', async () => {
+      it('goes on beyond the first token, since the file is read again', async ({ onTestFinished }) => {
         // Renewed at 16 s. Not shorter: google-auth fails when Google leaves expires_in out, in a token's last two seconds.
-        await using story = await openStory({ file: { token_lifetime: '20s' }, gcp: { token_seconds: 5 } });
+        const directory = temporaryDirectory('exec-gcp', onTestFinished);
+        await using story = await openStory({ file: { token_lifetime: '20s' }, gcp: { token_seconds: 5 } }, directory);
         const { stdout, stderr, code } = await story.hallpass(
           ['exec', '--phase', 'plan', '--', ...client.command('region', 21)],
           { env },
@@ -110,8 +114,9 @@ describe.concurrent('a long phase with short tokens', () => {
         expect({ values: stdout.trim().split('\n'), code }).toEqual({ values: ['eu-north-1', 'eu-north-1'], code: 0 });
       });
 
-      it('is refused with a copy of a token whose life is over', async () => {
-        await using story = await openStory({ file: { token_lifetime: '10s' } });
+      it('is refused with a copy of a token whose life is over', async ({ onTestFinished }) => {
+        const directory = temporaryDirectory('exec-gcp', onTestFinished);
+        await using story = await openStory({ file: { token_lifetime: '10s' } }, directory);
         // What a careless script does: it keeps the token of the beginning, and a file that points to it.
         const keep = [
           'cp "$(dirname "$GOOGLE_APPLICATION_CREDENTIALS")/token" kept',
