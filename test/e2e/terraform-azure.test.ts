@@ -84,6 +84,17 @@ const refusals: readonly [string, readonly string[], Record<string, string>, str
   ],
 ];
 
+/** Applies with one token that lives ten seconds, as whoever fetched it once and kept it. */
+const keepOne = `
+  ARM_OIDC_TOKEN=$("$1" -e 'fetch(process.env.ARM_OIDC_REQUEST_URL, { headers: { authorization: "Bearer " + process.env.ARM_OIDC_REQUEST_TOKEN } })
+    .then((answer) => answer.json()).then(({ value }) => process.stdout.write(value))')
+  export ARM_OIDC_TOKEN
+  unset ARM_OIDC_REQUEST_URL ARM_OIDC_REQUEST_TOKEN
+  terraform apply -auto-approve -no-color`;
+
+const applyWithOne = (place: TerraformPlace): Promise<ChildResult> =>
+  place.exec(['sh', '-c', keepOne, 'sh', process.execPath], { flags: ['--phase', 'apply', '--token-endpoint'] });
+
 const azurerm = (inner = ''): string =>
   `provider "azurerm" {\n  features {}\n  resource_provider_registrations = "none"\n${inner}}\n`;
 const group = 'data "azurerm_resource_group" "payments" {\n  name = "payments"\n}\n';
@@ -175,15 +186,7 @@ describeWith(['terraform', 'azurerm-provider'], 'exec with Terraform and azurerm
 
   it('is refused in a long apply with one short token that it keeps', async () => {
     const place = await open('azurerm', azurerm() + group + pause + made('late', afterPause));
-    const fetchOnce = `
-      ARM_OIDC_TOKEN=$("$1" -e 'fetch(process.env.ARM_OIDC_REQUEST_URL, { headers: { authorization: "Bearer " + process.env.ARM_OIDC_REQUEST_TOKEN } })
-        .then((answer) => answer.json()).then(({ value }) => process.stdout.write(value))')
-      export ARM_OIDC_TOKEN
-      unset ARM_OIDC_REQUEST_URL ARM_OIDC_REQUEST_TOKEN
-      terraform apply -auto-approve -no-color`;
-    const { stderr, code } = await place.exec(['sh', '-c', fetchOnce, 'sh', process.execPath], {
-      flags: ['--phase', 'apply', '--token-endpoint'],
-    });
+    const { stderr, code } = await applyWithOne(place);
     expect(code).toBe(1);
     expect(words(stderr)).toMatch(/clientCredentialsToken: received HTTP status 401 .*AADSTS700024/);
     expect(stderr).not.toMatch(token);
@@ -236,5 +239,18 @@ describeWith(['terraform', 'azuread-provider'], 'exec with Terraform and azuread
     expect(words(told!)).toContain('clientCredentialsToken: received HTTP status 401 with response: {');
     expect(told).toContain(code);
     expect(explanation).toMatch(why);
+  });
+
+  it('has a fresh token late in an apply with the token endpoint, and not with one that it keeps', async () => {
+    // Graph is not played beyond its tokens: who is told so has got in.
+    const late = `data "azuread_service_principal" "late" {\n  client_id  = "${planApplication}"\n${afterPause}}\n`;
+    const place = await open('azuread', `provider "azuread" {}\n${pause}${late}`);
+    const flags = ['--phase', 'apply', '--token-endpoint'];
+    const fresh = await place.terraform(['apply', '-auto-approve'], { flags });
+    expect(fresh.stderr).not.toContain('AADSTS');
+    expect(words(fresh.stderr)).toContain('Request_ResourceNotFound');
+    const again = await open('azuread', `provider "azuread" {}\n${pause}${late}`);
+    const kept = await applyWithOne(again);
+    expect(words(kept.stderr)).toContain('AADSTS700024');
   });
 });
