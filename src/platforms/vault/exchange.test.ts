@@ -127,10 +127,6 @@ describe('logIn', () => {
     ['an empty client_token', login({ client_token: '' }), /client_token/],
     ['a client_token with a line feed', login({ client_token: 'a\nb' }), /client_token/],
     ['our own token as client_token', login({ client_token: canary }), /client_token/],
-    ['no lease_duration', login({ lease_duration: undefined }), /lease_duration/],
-    ['a lease_duration that is text', login({ lease_duration: '1200' }), /lease_duration/],
-    ['a negative lease_duration', login({ lease_duration: -1 }), /lease_duration/],
-    ['a lease_duration beyond all clocks', login({ lease_duration: Number.MAX_SAFE_INTEGER }), /lease_duration/],
     ['our own token as content type', (_, r) => r.writeHead(200, { 'content-type': canary }).end(), /\[token\] that/],
     [
       'a content type that speaks to the terminal',
@@ -142,7 +138,6 @@ describe('logIn', () => {
       (q, r) => r.writeHead(307, { location: `http://${canary}:x@${q.headers.host}/` }).end(),
       /HTTP 307/,
     ],
-    ['no renewable', login({ renewable: undefined }), /renewable/],
     ['a wrapped answer', json(200, { auth: null, wrap_info: { token: 's.x' } }), /the answer is wrapped/],
     ['a second factor', login({ client_token: '', mfa_requirement: { mfa_request_id: 'x' } }), /second factor/],
     ['a redirect without a place', (_, r) => r.writeHead(307).end(), /HTTP 307/],
@@ -156,6 +151,21 @@ describe('logIn', () => {
     const { address, seen } = await serve(handler);
     expect((await failure(ask(address))).message).toMatch(words);
     expect(seen).toHaveLength(1);
+  });
+
+  it.each<[string, Handler, RegExp]>([
+    ['no lease_duration', login({ lease_duration: undefined }), /lease_duration/],
+    ['a lease_duration that is text', login({ lease_duration: '1200' }), /lease_duration/],
+    ['a negative lease_duration', login({ lease_duration: -1 }), /lease_duration/],
+    ['a lease_duration beyond all clocks', login({ lease_duration: Number.MAX_SAFE_INTEGER }), /lease_duration/],
+    ['no renewable', login({ renewable: undefined }), /renewable/],
+  ])('stops at %s, and revokes the token that came with it', async (_, handler, words) => {
+    const { address, seen } = await serve(handler);
+    expect((await failure(ask(address))).message).toMatch(words);
+    expect(seen.map(({ url, headers }) => [url, headers['x-vault-token']])).toEqual([
+      ['/v1/auth/jwt/login', undefined],
+      ['/v1/auth/token/revoke-self', auth.client_token],
+    ]);
   });
 
   it('tells a refusal in the server’s own words, with all that may be shown', async () => {

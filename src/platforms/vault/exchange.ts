@@ -44,7 +44,7 @@ export async function logIn(
     configuration.timeoutSeconds,
   );
   if (passes(answer.status) || answer.status === 501) throw notReady(configuration, answer, token);
-  return readLogin({ configuration, tag, token }, answer);
+  return readOrRevoke({ configuration, tag, token }, answer, io);
 }
 
 /**
@@ -61,7 +61,7 @@ export async function explainVault(
   try {
     const answer = await callOnce(configuration, loginCall(configuration, token), io, explainSeconds);
     if (passes(answer.status)) return null;
-    const login = readLogin({ configuration, tag, token }, answer);
+    const login = await readOrRevoke({ configuration, tag, token }, answer, io);
     if (!login.isBatch) await revokeVaultToken({ ...configuration, token: login.token }, io, explainSeconds);
     return null;
   } catch (error) {
@@ -145,10 +145,31 @@ function readLogin(asker: Asker, answer: VaultAnswer): VaultLogin {
   return readAuth(address, auth, asker.token);
 }
 
+/** Half a login may hold a whole token: that one is revoked, as far as the server lets itself be asked. */
+async function readOrRevoke(asker: Asker, answer: VaultAnswer, io: VaultIo): Promise<VaultLogin> {
+  try {
+    return readLogin(asker, answer);
+  } catch (error) {
+    const { auth } = answer.json ?? {};
+    const token = isJsonObject(auth) ? auth['client_token'] : null;
+    if (isUsable(token, asker.token))
+      await revokeVaultToken({ ...asker.configuration, token: new Secret(token) }, io, explainSeconds).catch(
+        () => undefined,
+      );
+    throw error;
+  }
+}
+
+/** It goes into a header; a server that plays our own token back has made none. */
+function isUsable(clientToken: unknown, token: IdentityToken): clientToken is string {
+  return (
+    typeof clientToken === 'string' && /^[\x21-\x7e]+$/.test(clientToken) && clientToken !== token.compact.reveal()
+  );
+}
+
 function readAuth(address: string, auth: JsonObject, token: IdentityToken): VaultLogin {
   const { client_token: clientToken, lease_duration: seconds, renewable, token_type: type, num_uses: uses } = auth;
-  if (typeof clientToken !== 'string' || !/^[\x21-\x7e]+$/.test(clientToken) || clientToken === token.compact.reveal())
-    throw notVault(address, 'answered the login without a usable auth.client_token');
+  if (!isUsable(clientToken, token)) throw notVault(address, 'answered the login without a usable auth.client_token');
   if (!isLease(seconds)) throw notVault(address, 'answered the login without auth.lease_duration');
   if (typeof renewable !== 'boolean') throw notVault(address, 'answered the login without auth.renewable');
   return {
