@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openAwsStory, type AwsStory } from '../support/aws-story.ts';
 import { applyApplication, azurePart, planApplication, subscription, tenant } from '../support/azure-tenant.ts';
-import { applyAccount, gcpPart, planAccount, projectId, providerName } from '../support/gcp-project.ts';
+import { applyAccount, gcpAudience, gcpPart, planAccount, projectId, providerName } from '../support/gcp-project.ts';
+import type { ChildResult } from '../support/hallpass.ts';
 import { describeWith } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { openTerraformPlace, type TerraformPlace } from '../support/terraform-place.ts';
@@ -66,6 +67,44 @@ resource "google_secret_manager_secret" "one" {
     expect(refused.code).toBe(1);
     const [told, explanation = ''] = refused.stderr.split("error: gcp refused this phase's token");
     for (const text of [told, explanation]) expect(text).toContain('rejected by the attribute condition');
+  });
+});
+
+describeWith(['terraform', 'google-provider'], "the Google provider's own exchange under --intercept", () => {
+  it('takes a token that stands in an ephemeral variable, and keeps it nowhere', async () => {
+    const place = await open(
+      'google',
+      `
+variable "identity_token" {
+  type      = string
+  ephemeral = true
+}
+provider "google" {
+  project = "${projectId}"
+  external_credentials {
+    audience              = "${gcpAudience}"
+    service_account_email = "${planAccount}"
+    identity_token        = var.identity_token
+  }
+}
+data "google_secret_manager_secret_version_access" "region" {
+  secret = "region"
+}
+output "length" { value = nonsensitive(length(data.google_secret_manager_secret_version_access.region.secret_data)) }
+`,
+    );
+    const plan = (audience: string): Promise<ChildResult> =>
+      place.exec(
+        ['sh', '-c', 'TF_VAR_identity_token=$TFC_WORKLOAD_IDENTITY_TOKEN exec terraform plan -no-color -out=plan.bin'],
+        {
+          flags: ['--phase', 'plan'],
+          env: { TFC_GCP_PROVIDER_AUTH: 'false', TFC_WORKLOAD_IDENTITY_AUDIENCE: audience },
+        },
+      );
+    const planned = await plan(gcpAudience);
+    expect(planned.stdout + planned.stderr).toContain('length = 10');
+    expect(place.filesWithTokens()).toEqual([]);
+    expect((await plan('other')).stderr).toMatch(/The audience in ID Token \[other\] does not match/);
   });
 });
 

@@ -40,7 +40,7 @@ export interface TerraformPlace {
 /** Keeps what a run has as tokens, and becomes Terraform. */
 const keepingTerraform = (kept: string): string => `#!/bin/sh
 find "$(dirname "$HOME")" -name token -type f -exec sed -e '$a\\' {} + >> '${kept}' 2>/dev/null
-printf '%s\\n' "$VAULT_TOKEN" "$KUBE_TOKEN" "$ARM_OIDC_TOKEN" "$ARM_OIDC_REQUEST_TOKEN" >> '${kept}'
+printf '%s\\n' "$VAULT_TOKEN" "$KUBE_TOKEN" "$ARM_OIDC_TOKEN" "$ARM_OIDC_REQUEST_TOKEN" "$TFC_WORKLOAD_IDENTITY_TOKEN" >> '${kept}'
 exec '${requireProgram('terraform')}' "$@"
 `;
 
