@@ -182,6 +182,15 @@ describe('hallpass doctor --platform', () => {
     expect(stdout).toContain(subjectOf('apply'));
   });
 
+  it('asks nobody where nothing says where the platform is, and says so', async () => {
+    const kubernetes = {
+      TFC_KUBERNETES_PROVIDER_AUTH: 'true',
+      TFC_KUBERNETES_WORKLOAD_IDENTITY_AUDIENCE: 'kubernetes',
+    };
+    const { stdout } = await reportFor(kubernetes, ['--platform', 'kubernetes', '--phase', 'plan']);
+    expect(stdout).toContain('kubernetes: not asked: nothing says where it is (KUBE_HOST');
+  });
+
   it('names every name that was tried when a setting is missing', async () => {
     const { code, stdout } = await reportFor({ TFC_AWS_PROVIDER_AUTH_AUDIT: 'true' }, ['--platform', 'aws']);
     expect(code).toBe(1);

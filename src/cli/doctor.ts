@@ -82,7 +82,9 @@ async function reportPlatform(context: CliContext, flags: WorkloadFlags, asked: 
     phases: asked.phase === null ? phases : [asked.phase],
   });
   const exchanges = asked.phase === null ? null : await tryExchanges(context, open, asked.phase, asked.id);
-  const ok = reports.every(isWellWith) && isWell([], exchanges);
+  // Who has just accepted the token can read the issuer, whatever its URL looks like.
+  const accepted = (exchanges ?? []).filter(({ state }) => state === 'accepted').map(({ tag }) => tag);
+  const ok = reports.every((report) => isWellWith(report, accepted.includes(report.tag))) && isWell([], exchanges);
   const text = [
     ...reports.map(platformReportText),
     ...(exchanges ?? []).map((exchange) => `${exchangeText(exchange)}\n`),
@@ -178,6 +180,8 @@ function reportText(report: Report, phase: Phase | null): string {
 const stateSentences: Readonly<Record<Exclude<ExchangeResult['state'], 'refused'>, string>> = {
   accepted: 'accepted',
   unreachable: 'could not be asked: it did not answer within 3 s, or failed by itself',
+  not_asked:
+    'not asked: nothing says where it is (KUBE_HOST, ARM_TENANT_ID); providers may be told in their own blocks',
   not_tried: 'token made; whoever takes it must be asked by you',
 };
 

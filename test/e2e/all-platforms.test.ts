@@ -151,6 +151,7 @@ describeWith(['aws', 'gcloud', 'bao', 'kubectl', ...azureClient.needs], 'every p
       writeFileSync(join(story.workDirectory, 'trust.json'), text);
       const { stdout, stderr } = await story.hallpass(['doctor', '--platform', platform, ...given]);
       expect([platform, stderr]).toEqual([platform, '']);
+      expect([platform, code]).toEqual([platform, 0]);
       const report = JSON.parse(stdout) as {
         platforms: { trust: { allowed: boolean; reasons: string[] } }[];
         exchanges: { state: string }[];

@@ -16,8 +16,8 @@ export interface ExchangeResult {
   readonly tag: string | null;
   readonly audience: string;
   readonly offered: string | null;
-  /** `not_tried`: a manual token, whose relying party Hallpass does not know. */
-  readonly state: 'accepted' | 'refused' | 'unreachable' | 'not_tried';
+  /** `not_asked`: nothing says where the platform is. `not_tried`: a manual token; Hallpass does not know who takes it. */
+  readonly state: 'accepted' | 'refused' | 'unreachable' | 'not_asked' | 'not_tried';
   readonly claims: Claims;
   readonly refusal: Refusal | null;
 }
@@ -62,7 +62,7 @@ async function tryExchange(
     fetch: seen.watch(context.fetch),
     fetchTrusting: (ca) => seen.watch(fetchWithCa(ca)),
   });
-  if (refusal === null) return { ...about, state: seen.answered() ? 'accepted' : 'unreachable', refusal: null };
+  if (refusal === null) return { ...about, state: seen.state(), refusal: null };
   await open.audit.append(exchangeRefused(refusal, lease, token));
   return { ...about, state: 'refused', refusal };
 }
@@ -80,14 +80,18 @@ function platformIo(context: CliContext, open: OpenWorkload, lease: Lease): Omit
 }
 
 /** Tells an accepted token from a platform that could not be asked: `explain` says null to both. */
-function watchedCalls(): { watch: (fetcher: typeof fetch) => typeof fetch; answered: () => boolean } {
-  let answered = false;
+function watchedCalls(): {
+  watch: (fetcher: typeof fetch) => typeof fetch;
+  state: () => 'accepted' | 'unreachable' | 'not_asked';
+} {
+  let state: 'accepted' | 'unreachable' | 'not_asked' = 'not_asked';
   return {
     watch: (fetcher) => async (input, init) => {
+      state = 'unreachable';
       const response = await fetcher(input, init);
-      answered = response.status < 400;
+      state = response.status < 400 ? 'accepted' : 'unreachable';
       return response;
     },
-    answered: () => answered,
+    state: () => state,
   };
 }

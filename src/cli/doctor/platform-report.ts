@@ -151,9 +151,14 @@ async function lookAtIssuer(context: CliContext, url: string, platform: Platform
   };
 }
 
-/** Whether something is refused, or will fail. */
-export function isWellWith({ problem, issuer, trust }: PlatformReport): boolean {
-  return problem === null && issuer !== null && issuer.usable && issuer.errors.length === 0 && trust?.allowed !== false;
+/**
+ * Whether nothing is refused, or will fail.
+ *
+ * @param isAccepted the platform has taken the token just now
+ */
+export function isWellWith({ problem, issuer, trust }: PlatformReport, isAccepted: boolean): boolean {
+  if (problem !== null || trust?.allowed === false) return false;
+  return isAccepted || (issuer !== null && issuer.usable && issuer.errors.length === 0);
 }
 
 const marks = { pass: '✓', fail: '✗', unknown: '?' } as const;
