@@ -149,7 +149,7 @@ describeWith(['aws', 'gcloud', 'bao', 'kubectl', ...azureClient.needs], 'every p
     const given = ['--phase', 'plan', '--trust', 'trust.json', '--json'];
     for (const [platform, text] of Object.entries(documents)) {
       writeFileSync(join(story.workDirectory, 'trust.json'), text);
-      const { stdout, stderr } = await story.hallpass(['doctor', '--platform', platform, ...given]);
+      const { stdout, stderr, code } = await story.hallpass(['doctor', '--platform', platform, ...given]);
       expect([platform, stderr]).toEqual([platform, '']);
       expect([platform, code]).toEqual([platform, 0]);
       const report = JSON.parse(stdout) as {
