@@ -106,7 +106,8 @@ function watchedCalls(environment: OpenEnvironment, request: CredentialRequest, 
 
 function originOf(input: Parameters<typeof fetch>[0]): string | null {
   try {
-    const { origin } = new URL(input instanceof Request ? input.url : input);
+    // Asking whether it is a Request would load all that Node has for fetching.
+    const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);
     return origin === 'null' ? null : origin;
   } catch {
     return null;
