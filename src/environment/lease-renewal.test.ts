@@ -30,11 +30,13 @@ describe('a lease', () => {
     const server = await startLeaseServer();
     const phase = phaseWith(leaseRequest(server.url, null, quick), {
       script:
-        'before=$(cat "$HOME/../lease/0-default/lease"); sleep 1; test "$before" = "$(cat "$HOME/../lease/0-default/lease")"',
+        'before=$(cat "$HOME/../lease/0-default/lease"); sleep 2; test "$before" = "$(cat "$HOME/../lease/0-default/lease")"',
     });
     expect(await go(phase)).toMatchObject({ exitCode: 0 });
     expect(renewals(server.calls)).toBeGreaterThanOrEqual(2);
-    expect(phase.events.filter(({ type }) => type === 'credentials_renewed')).toHaveLength(renewals(server.calls));
+    // The last one may have been cut off by the end of the phase.
+    const told = phase.events.filter(({ type }) => type === 'credentials_renewed').length;
+    expect([0, 1]).toContain(renewals(server.calls) - told);
     // The same token all the time: revoked once.
     expect(server.calls.filter((call) => call === 'revoke')).toHaveLength(1);
     expect(phase.minted).toHaveLength(1);
