@@ -32,12 +32,14 @@ const onlyTheVersion: Plugin = {
  */
 const nodeModulesWhenNeeded: Plugin = {
   name: 'node-modules-when-needed',
-  resolveId(id) {
-    return isBuiltin(id) ? { id: `\0${id.replace(/^(?:node:)?/, 'node:')}`, moduleSideEffects: false } : null;
+  resolveId(id, importer) {
+    if (!isBuiltin(id)) return null;
+    // One for each importer: shared, each would be a file of a few lines, and opening files is what a start waits for.
+    return { id: `\0${id.replace(/^(?:node:)?/, 'node:')}?${importer}`, moduleSideEffects: false };
   },
   load(id) {
     if (!id.startsWith('\0node:')) return null;
-    const name = id.slice(1);
+    const name = id.slice(1, id.indexOf('?'));
     const exported = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) => key !== 'default');
     const pure = '/* @__PURE__ */';
     return [
@@ -104,6 +106,8 @@ function writeParts(directory: string, texts: ReadonlyMap<string, string>): void
 /** The package directories that module files lie in. */
 function packagesOf(modules: readonly string[]): string[] {
   const directories = modules.flatMap((id) => {
+    // What begins so is made here.
+    if (id.startsWith('\0')) return [];
     const match = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id);
     return match ? [match[1]!] : [];
   });
