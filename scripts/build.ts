@@ -35,7 +35,10 @@ const nodeModulesWhenNeeded: Plugin = {
   resolveId(id, importer) {
     if (!isBuiltin(id)) return null;
     // One for each importer: shared, each would be a file of a few lines, and opening files is what a start waits for.
-    return { id: `\0${id.replace(/^(?:node:)?/, 'node:')}?${importer}`, moduleSideEffects: false };
+    return {
+      id: `\0${id.replace(/^(?:node:)?/, 'node:')}?${importer?.slice(repository.length)}`,
+      moduleSideEffects: false,
+    };
   },
   load(id) {
     if (!id.startsWith('\0node:')) return null;
