@@ -7,7 +7,6 @@ import type { IdentityToken } from '../domain/token.ts';
 import { sessionNameOf } from '../domain/workload.ts';
 import { errnoOf } from '../files/file-failure.ts';
 import { inputVariableName } from '../platforms/index.ts';
-import { placeVariables } from './allow-list.ts';
 import type { HomeLink } from './caller-home.ts';
 import { childEnvironment, type ChildEnvironment, type PlatformFacts } from './child-environment.ts';
 import { configurationDirectory, makeConfigurationDirectory, writeSecretFile } from './directory.ts';
@@ -25,15 +24,9 @@ export function platformIo(environment: OpenEnvironment, request: CredentialRequ
     signal: stop,
     directory: configurationDirectory(directory, request.platform, request.tag),
     sessionName: sessionNameOf(run.lease.workload),
-    environment: endpointVariables(environment),
+    environment: environment.platformVariables,
     ...(endpoint === undefined ? {} : { tokenEndpoint: { url: endpoint.url, bearer: endpoint.bearer } }),
   };
-}
-
-/** The child's environment before any credentials: regions, endpoints and their certificate authorities. */
-function endpointVariables(environment: OpenEnvironment): Record<string, string> {
-  const { variables } = childVariables({ ...environment, installed: [] }, environment.run.command);
-  return placeVariables(variables);
 }
 
 /**

@@ -30,6 +30,8 @@ export interface OpenEnvironment {
   readonly diskDirectory: string;
   readonly home: string;
   readonly temporaryDirectory: string;
+  /** What platforms may look at of the child's environment before any credentials: regions, endpoints, authorities. */
+  platformVariables: Readonly<Record<string, string>>;
   readonly secrets: SecretList;
   readonly output: PhaseOutput;
   readonly installed: Installed[];

@@ -3,6 +3,7 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Secret } from '../domain/secret.ts';
 import { platforms as allPlatforms } from '../platforms/index.ts';
+import { placeVariables } from './allow-list.ts';
 import { findDiskBases, freeBytes, openBase, openDiskBase } from './base-directory.ts';
 import { directoryName, directoryNames, removeSlot, takeSlot, type SlotWish } from './directory.ts';
 import { childVariables } from './install.ts';
@@ -26,7 +27,8 @@ export async function openEnvironment(run: PhaseRun, io: PhaseIo): Promise<OpenE
     }
     if (environment.isolation.problem !== null) warn(environment, environment.isolation.problem);
     // A value that no process can be given stops here, before any token.
-    childVariables(environment, run.command);
+    const { variables } = childVariables(environment, run.command);
+    environment.platformVariables = placeVariables(variables);
     return environment;
   } catch (error) {
     for (const slot of taken) await removeSlot(slot).catch(() => undefined);
@@ -70,6 +72,7 @@ async function openPlaces(run: PhaseRun, io: PhaseIo, taken: string[]): Promise<
   });
   return {
     ...places,
+    platformVariables: {},
     run,
     io,
     isolation,
