@@ -1,3 +1,4 @@
+import { claimText, isPresent } from '../../domain/claim-text.ts';
 import { isJsonObject, type JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
 import type { Check } from '../../domain/trust.ts';
@@ -121,7 +122,7 @@ const invalidToken = (message: string): AwsError => ({ code: 'InvalidIdentityTok
 const expired = (message: string): AwsError => ({ code: 'ExpiredTokenException', message, status: 400 });
 
 function issuerCheck(claims: JsonObject, gate: AwsTokenGate): Judged {
-  const actual = shown(claims['iss']);
+  const actual = claimText(claims['iss']);
   return judge(
     { step: 'issuer', key: 'iss', operator: 'equals', expected: quoted(gate.provider.url), actual },
     claims['iss'] === gate.provider.url,
@@ -147,7 +148,7 @@ function accountCheck(gate: AwsTokenGate): Judged {
 function requiredClaimChecks(claims: JsonObject): readonly Judged[] {
   return ['aud', 'sub', 'iat', 'exp'].map((name) =>
     judge(
-      { step: 'claim', key: name, operator: 'present', expected: 'a value', actual: shown(claims[name]) },
+      { step: 'claim', key: name, operator: 'present', expected: 'a value', actual: claimText(claims[name]) },
       isPresent(claims[name]) && (name !== 'sub' || typeof claims[name] === 'string'),
       invalidToken(`Missing a required claim: ${name}`),
     ),
@@ -156,7 +157,7 @@ function requiredClaimChecks(claims: JsonObject): readonly Judged[] {
 
 /** STS echoes the subject in a field of 6 to 255 characters; its words for another length are not known. */
 function subjectCheck(claims: JsonObject): Judged {
-  const actual = shown(claims['sub']);
+  const actual = claimText(claims['sub']);
   return judge(
     { step: 'claim', key: 'sub', operator: 'length', expected: '6 to 255 characters', actual },
     actual !== null && actual.length >= 6 && actual.length <= 255,
@@ -171,7 +172,7 @@ function timeChecks(claims: JsonObject, gate: AwsTokenGate): readonly Judged[] {
   const times = ['iat', 'nbf', 'exp'].filter((name) => isPresent(claims[name]));
   const whole = times.map((name) =>
     judge(
-      { step: 'time', key: name, operator: 'integer', expected: 'whole seconds', actual: shown(claims[name]) },
+      { step: 'time', key: name, operator: 'integer', expected: 'whole seconds', actual: claimText(claims[name]) },
       Number.isSafeInteger(claims[name]),
       invalidToken(notAToken),
     ),
@@ -213,13 +214,13 @@ function audienceCheck(claims: JsonObject, audience: string | null, provider: Aw
   const row = { step: 'audience', key: isPresent(claims['azp']) ? 'azp' : 'aud', operator: 'client id', expected };
   if (audience === null && Array.isArray(claims['aud']) && claims['aud'].length > 1) {
     return judge(
-      { ...row, expected: `one value, or an azp`, actual: shown(claims['aud']) },
+      { ...row, expected: `one value, or an azp`, actual: claimText(claims['aud']) },
       false,
       invalidToken('Token audience contains more than one audience while authorized party is not present'),
     );
   }
   return judge(
-    { ...row, actual: audience ?? shown(claims['aud']) },
+    { ...row, actual: audience ?? claimText(claims['aud']) },
     audience !== null && provider.clientIds.includes(audience),
     invalidToken('Incorrect token audience'),
   );
@@ -299,7 +300,7 @@ function sourceIdentityCheck(value: unknown): Judged | null {
       key: `${claimPrefix}source_identity`,
       operator: 'source identity',
       expected: '2 to 64 of letters, digits and _+=,.@-, not beginning with aws:',
-      actual: shown(value),
+      actual: claimText(value),
     },
     typeof value === 'string' && /^[\w+=,.@-]{2,64}$/.test(value),
     invalidToken('The source identity in the identity token is not valid'),
@@ -332,15 +333,4 @@ function rolesCheck(roles: readonly string[] | undefined, roleArn: string): Judg
 function readStrings(value: unknown): readonly string[] | undefined {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.every((item) => typeof item === 'string') ? list : undefined;
-}
-
-function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-/** A claim's value as text; lists with commas. */
-function shown(value: unknown): string | null {
-  if (!isPresent(value)) return null;
-  if (Array.isArray(value)) return value.map((item) => shown(item) ?? 'null').join(', ');
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

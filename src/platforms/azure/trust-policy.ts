@@ -1,3 +1,4 @@
+import { claimText, isPresent } from '../../domain/claim-text.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { quoted } from '../../domain/printable.ts';
 import type { Check, CheckResult, Verdict } from '../../domain/trust.ts';
@@ -75,7 +76,7 @@ function judge(row: Row, result: CheckResult | boolean, error: AzureError | null
 function presentClaims(claims: JsonObject): readonly Judged[] {
   const present = ['iss', 'sub', 'aud', 'exp'].map((key) =>
     judge(
-      { step: 'claim', key, operator: 'present', expected: 'a value', actual: shown(claims[key]) },
+      { step: 'claim', key, operator: 'present', expected: 'a value', actual: claimText(claims[key]) },
       isPresent(claims[key]) && (key === 'aud' || typeof claims[key] === (key === 'exp' ? 'number' : 'string')),
       assertionErrors.malformed(),
     ),
@@ -95,7 +96,7 @@ function noCredentials(trust: AzureTrust, request: AzureTrustRequest): Judged {
 
 function judgeIssuer(trust: AzureTrust, claims: JsonObject): Judged {
   const issuers = [...new Set(trust.credentials.map(({ issuer }) => issuer))];
-  const actual = shown(claims['iss']);
+  const actual = claimText(claims['iss']);
   return judge(
     { step: 'issuer', key: 'iss', operator: 'equals', expected: anyOf(issuers), actual },
     actual !== null && issuers.includes(actual),
@@ -112,7 +113,7 @@ function judgeTimes({ claims, at, clockSkewSeconds: skew = 300 }: AzureTrustRequ
   );
   const judged = wrongKind.map((key) =>
     judge(
-      { step: 'time', key, operator: 'number', expected: 'seconds since 1970', actual: shown(claims[key]) },
+      { step: 'time', key, operator: 'number', expected: 'seconds since 1970', actual: claimText(claims[key]) },
       false,
       assertionErrors.malformed(),
     ),
@@ -150,7 +151,7 @@ function judgeSubject(
   claims: JsonObject,
 ): { readonly judged: readonly Judged[]; readonly matched: readonly FederatedCredential[] } {
   if (ofIssuer.length === 0) return { judged: [], matched: [] };
-  const actual = shown(claims['sub']);
+  const actual = claimText(claims['sub']);
   const subjects = ofIssuer.flatMap(({ match }) => (match.kind === 'subject' ? [match.subject] : []));
   const exact = ofIssuer.filter(({ match }) => match.kind === 'subject' && match.subject === claims['sub']);
   const flexible = ofIssuer.filter(({ match }) => match.kind === 'expression');
@@ -186,7 +187,7 @@ function judgeAudience(
   const { aud } = claims;
   // Without a credential that matched, the others tell what was meant.
   const wanted = [...new Set((matched.length > 0 ? matched : ofIssuer).map(({ audience }) => audience))];
-  const actual = shown(aud);
+  const actual = claimText(aud);
   const row: Row = {
     step: 'audience',
     key: 'aud',
@@ -216,15 +217,4 @@ function caseNote(actual: string | null, wanted: readonly string[]): string {
 
 function anyOf(values: readonly string[]): string {
   return values.map(quoted).join(' or ');
-}
-
-function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-/** A claim's value as text; lists with commas. */
-function shown(value: unknown): string | null {
-  if (!isPresent(value)) return null;
-  if (Array.isArray(value)) return value.map((item) => shown(item) ?? 'null').join(', ');
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
