@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { thrownBy } from '../../../test/support/thrown-by.ts';
 import { anyText } from '../../../test/support/any-text.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { TrustDocumentError } from '../../domain/trust.ts';
@@ -270,16 +271,6 @@ function refusal(text: string): TrustDocumentError {
 /** What `vault read -format=json` prints around the fields. */
 function wrapped(data: object) {
   return { request_id: 'x', lease_id: '', lease_duration: 0, renewable: false, data, warnings: null };
-}
-
-/** What is thrown; null when it ends well. */
-function thrownBy(work: () => unknown): unknown {
-  try {
-    work();
-    return null;
-  } catch (error) {
-    return error;
-  }
 }
 
 describe('readVaultTrust', () => {

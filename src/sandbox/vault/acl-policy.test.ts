@@ -1,21 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { thrownBy } from '../../../test/support/thrown-by.ts';
 import { anyText } from '../../../test/support/any-text.ts';
 import { TrustDocumentError } from '../../domain/trust.ts';
 import { allowedOn, fitsPath, readAclPolicy } from './acl-policy.ts';
 
 const allowed = (policy: string, path: string, isList = false) =>
   [...allowedOn(path, [readAclPolicy(policy)], isList).capabilities].toSorted();
-
-/** What is thrown; null when it ends well. */
-function thrownBy(work: () => unknown): unknown {
-  try {
-    work();
-    return null;
-  } catch (error) {
-    return error;
-  }
-}
 
 describe('readAclPolicy', () => {
   it('reads HCL with comments, and JSON', () => {
