@@ -1,4 +1,4 @@
-import type { VariableSpec, VariableTable } from './variables.ts';
+import { providerAuth, type VariableSpec, type VariableTable } from './variables.ts';
 
 /*
  * Platforms whose names are known, so that a configuration for them is not mistaken for a typing error, but that
@@ -6,14 +6,6 @@ import type { VariableSpec, VariableTable } from './variables.ts';
  *
  * Source: HCP Terraform docs, "Dynamic provider credentials", one page per platform.
  */
-
-const providerAuth: VariableSpec = {
-  name: 'PROVIDER_AUTH',
-  isSwitch: true,
-  required: 'always',
-  since: '1.7.0',
-  about: '`true` switches it on',
-};
 
 const backedAuth: VariableSpec = { ...providerAuth, name: 'AUTH', since: '1.8.0' };
 

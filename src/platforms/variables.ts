@@ -22,6 +22,15 @@ export interface VariableSpec {
   readonly about: string;
 }
 
+/** The switch of most platforms. */
+export const providerAuth: VariableSpec = {
+  name: 'PROVIDER_AUTH',
+  isSwitch: true,
+  required: 'always',
+  since: '1.7.0',
+  about: '`true` switches it on',
+};
+
 /** The variables of one platform. */
 export interface VariableTable {
   /** `aws`, `vault_backed_aws`: as in `tfc_<id>_dynamic_credentials`. */

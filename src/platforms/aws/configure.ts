@@ -1,6 +1,6 @@
 import { checkedAudience, shownValue } from '../checked-value.ts';
 import { accountOfRole } from './arn.ts';
-import type { VariableReader, VariableTable } from '../variables.ts';
+import { providerAuth, type VariableReader, type VariableTable } from '../variables.ts';
 
 /** Who tokens are for when nothing is set, as in HCP Terraform. */
 export const defaultAwsAudience = 'aws.workload.identity';
@@ -11,7 +11,7 @@ export const awsVariables: VariableTable = {
   title: 'AWS',
   prefix: 'AWS',
   variables: [
-    { name: 'PROVIDER_AUTH', isSwitch: true, required: 'always', since: '1.7.0', about: '`true` switches it on' },
+    providerAuth,
     {
       name: 'ROLE_ARN',
       perPhase: true,

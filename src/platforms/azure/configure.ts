@@ -1,5 +1,5 @@
 import { checkedAudience, shownValue } from '../checked-value.ts';
-import type { VariableReader, VariableTable } from '../variables.ts';
+import { providerAuth, type VariableReader, type VariableTable } from '../variables.ts';
 
 /** Who tokens are for when nothing is set, as in HCP Terraform and in Entra's own examples. */
 export const defaultAzureAudience = 'api://AzureADTokenExchange';
@@ -10,7 +10,7 @@ export const azureVariables: VariableTable = {
   title: 'Azure',
   prefix: 'AZURE',
   variables: [
-    { name: 'PROVIDER_AUTH', isSwitch: true, required: 'always', since: '1.7.0', about: '`true` switches it on' },
+    providerAuth,
     {
       name: 'CLIENT_ID',
       perPhase: true,

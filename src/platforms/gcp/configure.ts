@@ -1,5 +1,5 @@
 import { checkedAudience, shownValue } from '../checked-value.ts';
-import { fullName, type FoundValue, type VariableReader, type VariableTable } from '../variables.ts';
+import { fullName, providerAuth, type FoundValue, type VariableReader, type VariableTable } from '../variables.ts';
 import {
   faultOfProjectNumber,
   faultOfProviderName,
@@ -15,7 +15,7 @@ export const gcpVariables: VariableTable = {
   title: 'Google Cloud',
   prefix: 'GCP',
   variables: [
-    { name: 'PROVIDER_AUTH', isSwitch: true, required: 'always', since: '1.7.0', about: '`true` switches it on' },
+    providerAuth,
     {
       name: 'PRINCIPAL_TYPE',
       fallback: 'service_account',

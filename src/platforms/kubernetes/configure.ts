@@ -1,5 +1,5 @@
 import { checkedAudience } from '../checked-value.ts';
-import type { VariableReader, VariableTable } from '../variables.ts';
+import { providerAuth, type VariableReader, type VariableTable } from '../variables.ts';
 
 /** The variables of Kubernetes. Nothing is asked for by phase: plan and apply are different users, through `sub`. */
 export const kubernetesVariables: VariableTable = {
@@ -7,7 +7,7 @@ export const kubernetesVariables: VariableTable = {
   title: 'Kubernetes',
   prefix: 'KUBERNETES',
   variables: [
-    { name: 'PROVIDER_AUTH', isSwitch: true, required: 'always', since: '1.14.0', about: '`true` switches it on' },
+    { ...providerAuth, since: '1.14.0' },
     {
       name: 'WORKLOAD_IDENTITY_AUDIENCE',
       required: 'always',

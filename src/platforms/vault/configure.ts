@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { checkedAudience, shownValue } from '../checked-value.ts';
-import type { FoundValue, VariableReader, VariableTable } from '../variables.ts';
+import { providerAuth, type FoundValue, type VariableReader, type VariableTable } from '../variables.ts';
 
 /** Who tokens are for when nothing is set, as in HCP Terraform. */
 export const defaultVaultAudience = 'vault.workload.identity';
@@ -11,7 +11,7 @@ export const vaultVariables: VariableTable = {
   title: 'Vault',
   prefix: 'VAULT',
   variables: [
-    { name: 'PROVIDER_AUTH', isSwitch: true, required: 'always', since: '1.7.0', about: '`true` switches it on' },
+    providerAuth,
     {
       name: 'ADDR',
       required: 'always',
